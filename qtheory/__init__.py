@@ -1,0 +1,1 @@
+"""qtheory: a laboratory for the theory of quantized neural-network training."""

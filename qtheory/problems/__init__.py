@@ -1,0 +1,13 @@
+"""Objectives as a user knows them: data, F, gradient, and the constants mu, L, L2, G, D, each with how it is known."""
+
+from ._base import Constants, Known, Problem, Separable
+from .coupled import CubicPerturbed, CustomProblem, DenseQuadratic
+from .linear_models import LeastSquares, LogisticRegression
+from .noise import Gaussian, Noise, NoNoise, OneBit, Rademacher
+from .separable import AbsoluteValue, Linear, SeparableQuadratic
+
+__all__ = [
+    "AbsoluteValue", "Constants", "CubicPerturbed", "CustomProblem", "DenseQuadratic", "Gaussian", "Known",
+    "LeastSquares", "Linear", "LogisticRegression", "NoNoise", "Noise", "OneBit", "Problem", "Rademacher", "Separable",
+    "SeparableQuadratic",
+]  # fmt: skip

@@ -1,0 +1,277 @@
+"""simulate(problem, method, schedule, ...): many independent trials of a method, as an Ensemble of statistics."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import _check
+from ._check import Vector
+from .methods import Method
+from .optimum import Optimum, optimum
+from .problems import Problem
+from .schedules import Schedule, Table
+
+STATISTICS = "gap", "average_gap", "distance", "deployed_gap", "changed_step", "changed_start"
+LANES = 256  # trials of a block
+SLICE_SECONDS = 0.2  # between two looks at progress and Ctrl-C
+MEMORY_LIMIT = 4 << 30  # bytes of statistics that a run may ask for
+GEMM_LANES = 128  # fixed where a matrix product's rounding could depend on the width of the block
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """What a run has seen.
+
+    steps: (m,) the recorded t.
+    values: name -> (m, trials) float64. With w_t the iterate (BC: the real weight), w̄_t its mean over 1..t and Q(w_t)
+        the weight deployed (SGD, R, SR: w_t itself):
+        "gap" F(w_t) - F*;  "average_gap" F(w̄_t) - F*;  "distance" |w_t - w*|^2;  "deployed_gap" F(Q(w_t)) - F*;
+        "changed_step", "changed_start": the share of deployed weights that differ from step t - 1, from step 1.
+    final: (trials, d) the last iterate, where it was asked for.
+    interrupted: Ctrl-C came; the trials and steps that were complete by then are here.
+    """
+
+    steps: np.ndarray
+    values: dict[str, np.ndarray]
+    optimum: Optimum
+    settings: dict[str, Any]
+    final: np.ndarray | None = None
+    interrupted: bool = False
+
+    @property
+    def trials(self) -> int:
+        return int(next(iter(self.values.values())).shape[1])
+
+    def mean(self, name: str) -> Vector:
+        """(m,) the mean over trials."""
+        return self._of(name).mean(axis=1)
+
+    def standard_error(self, name: str) -> Vector:
+        """(m,) its standard error."""
+        return self._of(name).std(axis=1, ddof=1) / np.sqrt(self.trials)
+
+    def last(self, name: str) -> Vector:
+        """(trials,) the statistic at the last recorded step."""
+        return self._of(name)[-1]
+
+    def _of(self, name: str) -> np.ndarray:
+        if name not in self.values:
+            raise ValueError(f"name must be one of {', '.join(self.values)}, got {name!r}")
+        return self.values[name]
+
+
+def log_spaced(steps: int, count: int = 50) -> np.ndarray:
+    """About `count` integers from 1 to `steps`, evenly spaced in their logarithm, both ends included."""
+    return np.unique(np.rint(np.geomspace(1, steps, count)).astype(np.int64))
+
+
+def simulate(
+    problem: Problem,
+    method: Method,
+    schedule: Schedule,
+    *,
+    steps: int,
+    trials: int = 256,
+    seed: int = 0,
+    record: Any = None,
+    start: Any = None,
+    average: bool = True,
+    precision: str = "double",
+    threads: int | None = None,
+    progress: Callable[[float], None] | None = None,
+    first_trial: int = 0,
+    keep_final: bool = False,
+) -> Ensemble:
+    """Run `trials` independent trials of `method` on `problem` and record their statistics.
+
+    Arguments:
+        steps: T, the number of iterates w_1, ..., w_T (so T - 1 updates).
+        trials: how many; each has random bits of its own, numbered from `first_trial`.
+        seed: 0 <= seed < 2^63. The same seed gives the same bits for any number of threads and any split in trials.
+        record: the steps to record: an array of t, or how many log-spaced ones (50).
+        start: w_1, (d,) or (trials, d); by default the point of the domain nearest to 0, moved onto the grid.
+        average: whether to keep the running mean that "average_gap" needs (else NaN).
+        precision: "double", or "single": about twice as fast; weights on a grid must stay below 2^24 resolutions, and
+            the arithmetic of a step rounds at 6e-8 of its terms. Statistics are in double precision either way.
+        threads: all cores by default.
+        progress: called now and then with the share that is done, in [0, 1].
+        keep_final: whether to keep every trial's last iterate.
+
+    Memory depends on d, trials and the number of recorded steps, never on `steps`. Ctrl-C ends the run early and keeps
+    what is complete; only when nothing is does KeyboardInterrupt go on.
+
+    Raises: ValueError naming the argument for anything unusable.
+    """
+    run = _Run(problem, method, schedule, steps, trials, seed, record, start, average, precision, first_trial)
+    threads = _check.count("threads", threads or os.cpu_count() or 1)
+    return run.go(threads, progress or (lambda share: None), keep_final)
+
+
+class _Run:
+    def __init__(self, problem, method, schedule, steps, trials, seed, record, start, average, precision, first):
+        self.problem, self.method, self.average = problem, method, average
+        self.steps = _check.count("steps", steps)
+        self.trials = _check.count("trials", trials)
+        self.seed = _check.count("seed", seed, least=0, most=2**63 - 1)
+        self.first = _check.count("first_trial", first, least=0)
+        if self.first + self.trials > 2**32:
+            raise ValueError(f"first_trial + trials must be at most 2^32, got {self.first + self.trials}")
+        if precision not in ("double", "single"):
+            raise ValueError(f"precision must be 'double' or 'single', got {precision!r}")
+        self.real: type = np.float64 if precision == "double" else np.float32
+        if isinstance(schedule, Table) and schedule.values.size < self.steps - 1:
+            raise ValueError(f"the schedule's table needs {self.steps - 1} values, got {schedule.values.size}")
+        self.marks = _record(record, self.steps)
+        needed = self.trials * self.marks.size * len(STATISTICS) * 8
+        if needed > MEMORY_LIMIT:
+            raise ValueError(f"trials x recorded steps would need {needed / 2**30:.1f} GiB: lower trials or record")
+        self.start = self._encode_start(start)
+        self.optimum = optimum(problem)
+        self.lanes = self._lane_count()
+        self.specs = (
+            problem.lower(self.real),
+            problem.noise.lower(self.real),
+            method.lower(self.real, problem.box),
+            schedule.lower(),
+            problem.lower(np.float64),
+        )
+        self.settings = {
+            "problem": type(problem).__name__, "method": method.name, "schedule": repr(schedule), "steps": self.steps,
+            "trials": self.trials, "seed": self.seed, "precision": precision,
+        }  # fmt: skip
+
+    def _encode_start(self, start: Any) -> Vector:
+        d, box = self.problem.dim, self.problem.box
+        if start is None:
+            start = default_start(self.problem, self.method)
+        start = _check.array("start", start)
+        if start.shape not in ((d,), (self.trials, d)):
+            raise ValueError(f"start must have shape ({d},) or ({self.trials}, {d}), got {start.shape}")
+        return self.method.encode(start, box)
+
+    def _lane_count(self) -> int:
+        if not self.problem.separable:
+            return GEMM_LANES if self.problem.dim <= 4096 else 16
+        widest = max(16, 2**22 // max(self.problem.dim, 1) // 16 * 16)  # a state of at most 32 MiB
+        return min(LANES, widest, -(-self.trials // 32) * 32)
+
+    def go(self, threads: int, progress: Callable[[float], None], keep_final: bool) -> Ensemble:
+        begin = self.first // self.lanes * self.lanes
+        blocks = [_BlockRun(self, lane) for lane in range(begin, self.first + self.trials, self.lanes)]
+        stop = threading.Event()
+        with ThreadPoolExecutor(threads) as pool:
+            futures = [pool.submit(block.go, stop) for block in blocks]
+            try:
+                while wait(futures, timeout=0.1).not_done:
+                    progress(sum(block.done for block in blocks) / (len(blocks) * self.steps))
+            except KeyboardInterrupt:
+                stop.set()
+        for f in futures:
+            f.result()
+        return self._collect(blocks, stop.is_set(), keep_final)
+
+    def _collect(self, blocks: list["_BlockRun"], interrupted: bool, keep_final: bool) -> Ensemble:
+        begun = [b for b in blocks if b.done > 0]
+        complete = [b for b in begun if b.done == self.steps]
+        kept = complete or begun
+        if not kept:
+            raise KeyboardInterrupt
+        reached = min(b.done for b in kept)
+        marks = self.marks[self.marks <= reached]
+        out = np.concatenate([b.own(b.out[: marks.size]) for b in kept], axis=-1)
+        values = {name: np.ascontiguousarray(out[:, i]) for i, name in enumerate(STATISTICS)}
+        final = None
+        if keep_final:
+            states = np.concatenate([b.own(b.block.x) for b in kept], axis=-1).T
+            final = self.method.decode(states.astype(np.float64), self.problem.box)
+        return Ensemble(marks, values, self.optimum, self.settings, final, interrupted)
+
+
+class _BlockRun:
+    """One block of trials: its buffers are made when it starts, and freed but for its results when it ends."""
+
+    def __init__(self, run: _Run, trial: int) -> None:
+        self.run, self.trial, self.done = run, trial, 0
+
+    def own(self, values: np.ndarray) -> np.ndarray:
+        """The lanes that belong to the run: the first and the last block may reach beyond."""
+        low = max(self.run.first - self.trial, 0)
+        high = min(self.run.first + self.run.trials - self.trial, self.run.lanes)
+        return values[..., low:high]
+
+    def go(self, stop: threading.Event) -> None:
+        if stop.is_set():
+            return
+        from .core import ensemble
+
+        run = self.run
+        target = ensemble.Target(np.asarray(run.optimum.w), float(run.optimum.value))
+        self.block = self._block(ensemble.Block)
+        self.out = np.empty((run.marks.size, len(STATISTICS), run.lanes))
+        objective, noise, method, schedule, observed = run.specs
+        t, pace = 1, 2
+        while t <= run.steps and not stop.is_set():
+            end = min(t + pace, run.steps + 1)
+            clock = time.perf_counter()
+            ensemble.run(
+                run.seed, objective, noise, method, schedule, observed, target, self.block, self.trial, t, end,
+                run.steps, run.marks, self.out,
+            )  # fmt: skip
+            spent = time.perf_counter() - clock
+            t, self.done = end, end - 1
+            pace = max(1, int(pace * min(8.0, SLICE_SECONDS / max(spent, 1e-9))))
+        self._check_range()
+
+    def _block(self, kind: Any) -> Any:
+        run, d, lanes = self.run, self.run.problem.dim, self.run.lanes
+        x = np.empty((d, lanes), run.real)
+        rows = np.clip(np.arange(lanes) + self.trial - run.first, 0, run.trials - 1)
+        x[:] = run.start[:, None] if run.start.ndim == 1 else run.start[rows].T
+        coupled = not run.problem.separable
+        buffer = 4096 // lanes * lanes
+        return kind(
+            x=x,
+            total=np.zeros((d if run.average else 0, lanes)),
+            first=np.empty_like(x),
+            previous=np.empty_like(x),
+            q=np.empty_like(x),
+            y=np.empty((d if coupled else 1, lanes), run.real),
+            words=np.empty((4, buffer), np.uint32),
+            z=np.empty((4, buffer), np.float32),
+            work=run.problem.workspace(lanes, run.real),
+        )
+
+    def _check_range(self) -> None:
+        single = self.run.real is np.float32
+        if single and hasattr(self.run.method, "grid") and np.abs(self.block.x).max() >= 2**24:
+            raise ValueError("precision='single' holds grid indices below 2^24 only: use 'double' or a coarser grid")
+
+
+def default_start(problem: Problem, method: Method) -> Vector:
+    """w_1 where none is given: 0, moved onto the method's grid and into the domain."""
+    from .quantizers import NearestRounding
+
+    w = problem.project(np.zeros(problem.dim))
+    grid = getattr(method, "grid", None)
+    return w if grid is None else NearestRounding(grid.within(problem.box))(w)
+
+
+def _record(record: Any, steps: int) -> np.ndarray:
+    if record is None:
+        return log_spaced(steps)
+    if np.ndim(record) == 0:
+        return log_spaced(steps, _check.count("record", record))
+    marks = np.asarray(record)
+    if marks.ndim != 1 or marks.size == 0 or not np.issubdtype(marks.dtype, np.integer):
+        raise ValueError("record must be a number of steps or a non-empty 1-D array of integers")
+    marks = np.unique(marks).astype(np.int64)
+    if marks[0] < 1 or marks[-1] > steps:
+        raise ValueError(f"record must lie between 1 and steps = {steps}, got {marks[0]} to {marks[-1]}")
+    return marks
+
