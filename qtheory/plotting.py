@@ -1,4 +1,4 @@
-"""Figures: functions that take an Axes, one style file, and a `save` that writes the picture beside the numbers in it.
+"""Figures: functions that take an Axes, one style file, and a `save` that writes the picture beside its numbers.
 
 matplotlib is imported when a figure is drawn, not with this module. Draw inside `style()`:
 
@@ -6,7 +6,8 @@ matplotlib is imported when a figure is drawn, not with this module. Draw inside
         fig, [[ax]] = panels()
         curve(ax, steps, mean, low, high, "stochastic rounding", "SR")
         bound(ax, steps, values, "Theorem 1")
-        caption(fig, "256 trials; bands are 99 % intervals.")
+        legend(fig)
+        caption(fig, "256 trials; bands hold each mean with probability 99 %.")
         save(fig, {"steps": steps, "mean": mean}, "accuracy_floor", "figures", settings={"seed": 0, "trials": 256})
 """
 
@@ -21,6 +22,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -47,7 +49,7 @@ class Look(NamedTuple):
     marker: str = ""
 
 
-# Colours of Okabe and Ito, told apart by every kind of colour vision; solid where rounding is random or absent, dotted
+# Colours of Okabe and Ito, told apart by every kind of colour vision; solid where rounding is random or absent, broken
 # where it is deterministic; and a marker each, so that no method is known by its colour alone.
 METHODS = {
     "SGD": Look("#0072B2", "-", "o"),
@@ -72,38 +74,25 @@ def style() -> Iterator[None]:
         yield
 
 
-def panels(
-    rows: int = 1, columns: int = 1, *, size: tuple[float, float] | None = None, **more: Any
-) -> tuple[Figure, Any]:
-    """A figure and its (rows, columns) array of axes, outside pyplot: nothing global holds on to it.
+def panels(rows: int = 1, columns: int = 1, *, size: tuple[float, float] | None = None, **more: Any) -> Any:
+    """A figure, outside pyplot so that nothing global holds on to it, and its (rows, columns) array of axes.
 
-    `size` is the figure's (width, height) in inches; by default one panel fits a column of a page and two its full
-    width. Further arguments go to `Figure.subplots` (`sharex`, `sharey`, ...).
+    `size` is (width, height) in inches; by default one panel fits a column of a page and two its width. Further
+    arguments go to `Figure.subplots`. `legend` and `caption` make the figure longer.
     """
     from matplotlib.figure import Figure
 
-    fig = Figure(figsize=size or ((4.5, 3.2 * rows) if columns == 1 else (3.6 * columns, 3.0 * rows)))
+    fig = Figure(figsize=size or (4.5 if columns == 1 else 3.6 * columns, 3.1 * rows))
     return fig, fig.subplots(rows, columns, squeeze=False, **more)
 
 
-def curve(
-    ax: Axes,
-    steps: ArrayLike,
-    mean: ArrayLike,
-    low: ArrayLike | None,
-    high: ArrayLike | None,
-    label: str,
-    kind: str,
-    *,
-    shade: float = 0.0,
-) -> None:
+def curve(ax: Axes, steps: Any, mean: Any, low: Any, high: Any, label: str, kind: str, *, shade: float = 0.0) -> None:
     """A measured quantity against the step, with a band for its interval.
 
     Arguments
         steps, mean: (m,) recorded steps and values.
         low, high: (m,) ends of the interval at each step, low <= mean <= high; both None draws no band.
-        label: text in the legend.
-        kind: a key of METHODS, which fixes colour, line and marker.
+        label: text in the legend; kind: a key of METHODS, which fixes colour, line and marker.
         shade: in [0, 1), mixes the colour with white: tells several curves of one method apart.
 
     Errors raised
@@ -127,10 +116,9 @@ def curve(
 
 
 def bound(ax: Axes, steps: ArrayLike, values: ArrayLike, label: str, kind: str = "bound") -> None:
-    """A theorem's right-hand side: values (m,) at steps (m,), or one number for all of them; kind is a key of BOUNDS.
+    """A theorem's right-hand side: values (m,) at steps (m,), or one number for all steps; kind is a key of BOUNDS.
 
-    Errors raised
-        ValueError: shapes that differ, values that are not finite, an unknown kind.
+    Errors raised: ValueError as for `curve`.
     """
     look = _look(BOUNDS, kind)
     t = _series("steps", steps)
@@ -139,16 +127,9 @@ def bound(ax: Axes, steps: ArrayLike, values: ArrayLike, label: str, kind: str =
 
 
 def scaling(
-    ax: Axes,
-    x: ArrayLike,
-    intervals: Sequence[Interval],
-    fitted: Interval | None,
-    predicted: float | None,
-    *,
-    label: str,
-    kind: str,
+    ax: Axes, x: Any, intervals: Sequence[Interval], fitted: Interval | None, predicted: float, *, label: str, kind: str
 ) -> None:
-    """Measured values against a parameter on log-log axes, with the fitted power law and the slope that theory predicts.
+    """Measured values against a parameter on log-log axes, with the fitted power law and the slope of theory.
 
     Both lines go through the geometric centre of the points, where the least-squares line goes.
 
@@ -156,42 +137,45 @@ def scaling(
         x: (n,) positive parameter values.
         intervals: n intervals with positive estimates, drawn as error bars.
         fitted: slope with its interval, as `qtheory.statistics.fit_slope` returns it, or None.
-        predicted: slope, or None.
+        predicted: slope.
         label: text in the legend for the points; kind: a key of METHODS.
 
     Errors raised
         ValueError: lengths that differ, numbers that are not positive, an unknown kind.
     """
-    look, theory = _look(METHODS, kind), BOUNDS["bound"]
+    look = _look(METHODS, kind)
     x = _series("x", x)
-    y = _series("intervals", [interval.estimate for interval in intervals], len(x))
+    y, low, high = (
+        _series(f"{end} of intervals", [getattr(interval, end) for interval in intervals], len(x))
+        for end in ("estimate", "low", "high")
+    )
     if np.any(x <= 0.0) or np.any(y <= 0.0):
         raise ValueError(f"x={x.tolist()}, estimates={y.tolist()}: expected positive numbers for log-log axes")
-    ends = np.array([[interval.estimate - interval.low, interval.high - interval.estimate] for interval in intervals])
     line_x = np.array([x.min() / 1.15, x.max() * 1.15])
     ratio, centre_y = line_x / math.exp(np.mean(np.log(x))), math.exp(np.mean(np.log(y)))
     ax.set(xscale="log", yscale="log")
-    ax.plot(x, y, look.marker, color=look.color, markersize=6, markeredgecolor="white", label=label, zorder=5)
-    ax.errorbar(x, y, yerr=ends.T, fmt="none", ecolor=look.color, elinewidth=1.0, zorder=4)
     if fitted is not None:
-        text = f"fitted slope {fitted.estimate:.3f} [{fitted.low:.3f}, {fitted.high:.3f}]"
-        ax.plot(line_x, centre_y * ratio**fitted.estimate, color=_lighter(look.color, 0.4), label=text, zorder=2)
-    if predicted is not None:
-        text, dashes = f"predicted slope {predicted:g}", {"linestyle": theory.linestyle, "linewidth": 1.1}
-        ax.plot(line_x, centre_y * ratio**predicted, color=theory.color, label=text, zorder=3, **dashes)
+        label += f": slope {fitted.estimate:.3f} [{fitted.low:.3f}, {fitted.high:.3f}]"
+        ax.plot(line_x, centre_y * ratio**fitted.estimate, color=_lighter(look.color, 0.4), zorder=2)
+    ax.plot(x, y, look.marker, color=look.color, markersize=6, markeredgecolor="white", label=label, zorder=5)
+    ax.errorbar(x, y, yerr=(y - low, high - y), fmt="none", ecolor=look.color, elinewidth=1.0, zorder=4)
+    bound(ax, line_x, centre_y * ratio**predicted, f"predicted slope {predicted:g}")
 
 
-def legend(fig: Figure, axes: Sequence[Axes] | None = None, columns: int = 2) -> None:
-    """The legend of each of `axes` (all by default) under the panels, where it hides no data; the figure grows by it."""
+def legend(fig: Figure, columns: int | Sequence[int] = 2) -> None:
+    """A legend under each panel of one row of panels, where it hides no data; the figure grows by it.
+
+    `columns` is the number of columns in all legends, or a number for each panel, 0 for a panel without legend.
+    """
     from matplotlib.transforms import blended_transform_factory
 
-    axes = fig.axes if axes is None else axes
-    rows = max(math.ceil(len(ax.get_legend_handles_labels()[0]) / columns) for ax in axes)
-    y, from_top = _grow(fig, 0.06 + 0.16 * rows)
-    for ax in axes:
-        place = {"bbox_to_anchor": (0.0, y), "bbox_transform": blended_transform_factory(ax.transAxes, from_top)}
-        box = ax.legend(loc="upper left", ncols=columns, borderaxespad=0.0, columnspacing=1.2, borderpad=0.0, **place)
-        box.set_in_layout(False)
+    each = [columns] * len(fig.axes) if isinstance(columns, int) else list(columns)
+    wanted = [(ax, n) for ax, n in zip(fig.axes, each, strict=True) if n]
+    rows = max(math.ceil(len(ax.get_legend_handles_labels()[0]) / n) for ax, n in wanted)
+    y, from_top = _grow(fig, 0.1 + 0.15 * rows)
+    for ax, n in wanted:
+        place = {"bbox_to_anchor": (0.0, y - 0.04), "bbox_transform": blended_transform_factory(ax.transAxes, from_top)}
+        ax.legend(loc="upper left", ncols=n, borderaxespad=0.0, borderpad=0.0, **place).set_in_layout(False)
 
 
 def caption(fig: Figure, text: str) -> None:
@@ -205,18 +189,18 @@ def caption(fig: Figure, text: str) -> None:
         fits = TextPath((0, 0), longer, prop=font).get_extents().width / 72 <= fig.get_figwidth() - 2 * margin
         lines = [*lines[:-1], longer] if fits or not lines[-1] else [*lines, word]
     y, from_top = _grow(fig, 0.14 * len(lines) + 2 * margin)
-    place = {"transform": from_top, "va": "top", "linespacing": 1.3, "in_layout": False}
+    place: dict[str, Any] = {"transform": from_top, "va": "top", "linespacing": 1.3}
     fig.text(margin, y - margin, "\n".join(lines), fontproperties=font, color="#555555", **place)
 
 
 def save(
     fig: Figure, data: Mapping[str, Any], stem: str, folder: str | os.PathLike[str], *, settings: Mapping[str, Any]
 ) -> tuple[Path, Path]:
-    """Write <stem>.svg and <stem>.json into a folder, which is made if it is missing; returns the two paths.
+    """Write <stem>.svg and <stem>.json into a folder, made if it is missing; returns the two paths.
 
-    The SVG holds no date and no machine's fonts: the same figure gives the same bytes under the same matplotlib. The JSON
-    holds the numbers in the picture, the settings, the seed and the versions. Each file is replaced in one step, and both
-    contents are ready before the first is written.
+    The SVG holds no date and no machine's fonts: the same figure gives the same bytes under the same matplotlib. The
+    JSON holds the numbers in the picture, the settings, the seed and the versions. Both contents are ready before the
+    first is written, and each file is replaced in one step.
 
     Arguments
         data: the numbers in the picture; arrays, intervals and other dataclasses become lists and objects.
@@ -224,45 +208,42 @@ def save(
         settings: how the numbers were made. It must hold "seed", None where nothing was random.
 
     Errors raised
-        ValueError: a bad stem, no seed, or something in data or settings that JSON cannot hold (NaN and infinity included).
-        OSError: the folder cannot be made or written to; neither file is then half-written.
+        ValueError: a bad stem, no seed, or what JSON cannot hold in data or settings (NaN and infinity included).
+        OSError: the folder cannot be made or written to; no file is then half-written.
     """
     if not re.fullmatch(r"[A-Za-z0-9_-]+", stem):
         raise ValueError(f"stem={stem!r}: expected letters, digits, '_' and '-' only")
     if "seed" not in settings:
         raise ValueError(f"settings={dict(settings)!r}: expected a 'seed' (None where nothing was random)")
     record = {"figure": stem, "seed": settings["seed"], "settings": settings, "versions": _versions(), "data": data}
-    numbers = _render(_plain(record, ""))
+    # A list of plain values goes on one line. JSON's line breaks are never inside its strings, so no value can change.
+    tall = json.dumps(_plain(record, ""), indent=1) + "\n"
+    numbers = re.sub(r"\[[^][{}]*\]", lambda found: re.sub(r"\n\s*", "", found[0]), tall)
     picture = io.BytesIO()
     with style():  # fonts and identifiers are looked up now, not when the figure was drawn
         fig.savefig(picture, format="svg", metadata={"Date": None, "Creator": "qtheory", "Title": stem})
-    folder = Path(folder)
-    paths = folder / f"{stem}.svg", folder / f"{stem}.json"
+    paths = Path(folder, f"{stem}.svg"), Path(folder, f"{stem}.json")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        paths[0].parent.mkdir(parents=True, exist_ok=True)
         # matplotlib ends its path lines with blanks, which whitespace checkers of repositories would strip
         _replace(paths[0], re.sub(rb"[ \t]+\n", b"\n", picture.getvalue()))
         _replace(paths[1], numbers.encode())
     except OSError as error:
-        raise type(error)(
-            error.errno, f"cannot write figure '{stem}' into folder '{folder}': {error.strerror}"
-        ) from error
+        raise type(error)(error.errno, f"cannot write figure {stem} into '{folder}': {error.strerror}") from error
     return paths
 
 
 def _grow(fig: Figure, added: float) -> tuple[float, Transform]:
-    """Lengthen the figure by `added` inches at its foot and keep the axes out of there.
-
-    Returns where the new room begins, in inches from the top (negative), and the transform of such coordinates.
-    """
+    """Lengthen the figure by `added` inches; where that room begins, in inches from the top, and their transform."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.transforms import ScaledTranslation
 
     engine, (width, height) = fig.get_layout_engine(), fig.get_size_inches()
-    above = height * (engine.get().get("rect", (0, 0, 1, 1))[3] if engine else 1.0)  # what the axes had, and keep
-    share = above / (height + added)
+    kept = engine.get()["rect"][3] if isinstance(engine, ConstrainedLayoutEngine) else 1.0
+    share = kept * height / (height + added)  # the axes keep the height that they had
     fig.set_size_inches(width, height + added)
     fig.set_layout_engine("constrained", rect=(0, 1 - share, 1, share))
-    return -height, fig.dpi_scale_trans + ScaledTranslation(0, 1, fig.transFigure)
+    return -height, fig.dpi_scale_trans + ScaledTranslation(0, 1, fig.transFigure)  # type: ignore[arg-type]
 
 
 def _look(table: Mapping[str, Look], kind: str) -> Look:
@@ -288,15 +269,8 @@ def _series(name: str, values: ArrayLike, length: int | None = None) -> np.ndarr
 
 def _versions() -> dict[str, str]:
     """Versions of what made the numbers and the picture; none of the packages is imported for it."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {}
-    for name in ("qtheory", "numpy", "numba", "matplotlib"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = str(getattr(sys.modules.get(name), "__version__", "unknown"))
-    return found
+    own = str(getattr(sys.modules["qtheory"], "__version__", "unknown"))
+    return {"qtheory": own} | {name: version(name) for name in ("numpy", "numba", "matplotlib")}
 
 
 def _plain(value: Any, where: str) -> Any:
@@ -315,21 +289,8 @@ def _plain(value: Any, where: str) -> Any:
     raise ValueError(f"{where} is {value!r}: expected text, finite numbers, arrays, lists, mappings or dataclasses")
 
 
-def _render(record: dict[str, Any]) -> str:
-    """JSON with a line for each entry of the two upper levels: short files that diff well."""
-    lines = []
-    for key, value in record.items():
-        deeper = (
-            ",\n".join(f"    {json.dumps(k)}: {json.dumps(v)}" for k, v in value.items())
-            if value and isinstance(value, dict)
-            else ""
-        )
-        lines.append(f"  {json.dumps(key)}: " + (f"{{\n{deeper}\n  }}" if deeper else json.dumps(value)))
-    return "{\n" + ",\n".join(lines) + "\n}\n"
-
-
 def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that it is at every moment either the old one or the new one, whole."""
+    """Write a file so that at every moment it is the old one or the new one, whole."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.write_bytes(content)

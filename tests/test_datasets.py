@@ -237,8 +237,9 @@ def test_binary_task_against_the_plain_recipe():
 def test_rounding_noise_is_not_a_feature():
     """A block whose mean is the same number summed in another order must be dropped, not standardised to ±1."""
     images = np.zeros((4, 2, 4))
-    images[:2, :, :2], images[2:, :, :2] = [[0.1, 0.2], [0.3, 0.7]], [[0.7, 0.3], [0.2, 0.1]]
+    images[:2, :, :2], images[2:, :, :2] = [[0.7, 0.3], [0.2, 0.1]], [[0.7, 0.2], [0.1, 0.3]]
     images[:, 0, 2] = [0.0, 1.0, 0.5, 0.25]
+    assert images[0, :, :2].mean() == pytest.approx(images[2, :, :2].mean(), rel=1e-15)
     task = binary_task(Dataset("blocks", images, [0, 0, 1, 1]), 0, 1, pool=2, bias=False)
     assert task.X.shape == (4, 1)
 

@@ -1,0 +1,137 @@
+"""One coordinate of a problem in one number type: float64 (any problem), or fractions (those whose data are numbers)."""
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from .. import _check
+from .._check import Vector
+from ..optimum import optimum
+from ..problems import AbsoluteValue, Gaussian, Linear, NoNoise, OneBit, Problem, Rademacher, SeparableQuadratic
+from ..schedules import Constant, InverseTime, Schedule, Table
+
+
+class RealCoordinate:
+    """F_j, its slope and its noise; w is an array or a list throughout, results are arrays."""
+
+    def __init__(self, problem: Problem, j: int, best: Any) -> None:
+        self.problem, self.j = problem, j
+        self.star = float(np.asarray(best.w)[j])
+        self.least = float(self._term(np.array([self.star]))[0])
+        self.curvature = float(problem.curvature[j]) if isinstance(problem, SeparableQuadratic) else None
+
+    number = staticmethod(float)
+
+    def _term(self, w: Vector) -> Vector:
+        return self.problem.term(self.j, w) if self.problem.separable else self.problem.value(w[:, None])
+
+    def excess(self, w: Any) -> Vector:
+        """F_j(w) - F_j(w*)."""
+        return self._term(np.asarray(w, dtype=np.float64)) - self.least
+
+    def slope(self, w: Any) -> Vector:
+        """F_j'(w)."""
+        w = np.asarray(w, dtype=np.float64)
+        return self.problem.slope(self.j, w) if self.problem.separable else self.problem.gradient(w[:, None])[:, 0]
+
+    def outcomes(self, w: list) -> list[list[tuple[float, float]]]:
+        """For each w the outcomes (g, probability) of the stochastic gradient."""
+        values, chances = self.problem.noise.support(self.slope(w))
+        return [list(zip(g, q, strict=True)) for g, q in zip(values.tolist(), chances.tolist(), strict=True)]
+
+
+class RationalCoordinate:
+    """The same in exact fractions, of the problem's numbers as they stand: F_j = curvature e^2 / 2 + side e, e = w - c."""
+
+    def __init__(self, problem: Problem, j: int) -> None:
+        if isinstance(problem, SeparableQuadratic):
+            curvature, sides = problem.curvature[j], (0, 0)
+        elif isinstance(problem, Linear | AbsoluteValue):
+            curvature, sides = 0, (problem.sides[0][j], problem.sides[1][j])
+        else:
+            raise ValueError(
+                f"rational=True needs a SeparableQuadratic, Linear or AbsoluteValue, got {type(problem).__name__}"
+            )
+        self.bend, self.center = Fraction(curvature), Fraction(problem.center[j])
+        self.sides, self.noise = (Fraction(sides[0]), Fraction(sides[1])), problem.noise
+        self.curvature = self.bend if isinstance(problem, SeparableQuadratic) else None
+        self.star = Fraction(problem.closed_form()[0][j])
+
+    number = staticmethod(Fraction)
+
+    def _term(self, w: Fraction) -> Fraction:
+        e = w - self.center
+        return self.bend * e * e / 2 + self.sides[w >= self.center] * e
+
+    def excess(self, w: list) -> np.ndarray:
+        return _objects([self._term(v) - self._term(self.star) for v in w])
+
+    def slope(self, w: list) -> np.ndarray:
+        return _objects([self.bend * (v - self.center) + self.sides[v >= self.center] for v in w])
+
+    def outcomes(self, w: list) -> list[list[tuple[Fraction, Fraction]]]:
+        return [self._outcomes(g) for g in self.slope(w)]
+
+    def _outcomes(self, g: Fraction) -> list[tuple[Fraction, Fraction]]:
+        noise = self.noise
+        if isinstance(noise, NoNoise):
+            return [(g, Fraction(1))]
+        if isinstance(noise, Rademacher):
+            return [(g + sign * Fraction(noise.sigma), Fraction(1, 2)) for sign in (-1, 1)]
+        if isinstance(noise, OneBit):
+            scale = Fraction(noise.scale)
+            if abs(g) > scale:
+                raise ValueError(f"OneBit's scale {noise.scale:g} is below a partial derivative, {float(g):g}")
+            return [(sign * scale, (1 + sign * g / scale) / 2) for sign in (-1, 1)]
+        raise ValueError(f"rational=True needs NoNoise, Rademacher or OneBit as noise, got {noise!r}")
+
+
+Coordinate = RealCoordinate | RationalCoordinate
+
+
+def _objects(values: list) -> np.ndarray:
+    out = np.empty(len(values), dtype=object)
+    out[:] = values
+    return out
+
+
+def coordinates(problem: Problem, rational: bool, *, one: bool) -> list[Coordinate]:
+    """The coordinates of a problem that falls apart into them. `one`: a single coordinate need not be `separable`."""
+    if not isinstance(problem, Problem):
+        raise ValueError(f"problem must be a Problem, got {type(problem).__name__}")
+    if not (problem.separable or (one and problem.dim == 1)):
+        wanted = "separable" + one * " or one-dimensional"
+        raise ValueError(f"problem must be {wanted}, got {type(problem).__name__} with d={problem.dim}")
+    if problem.batch:
+        raise ValueError(f"problem must use the whole data, got batch={problem.batch}: mini-batches are not enumerated")
+    if rational:
+        return [RationalCoordinate(problem, j) for j in range(problem.dim)]
+    best = optimum(problem)
+    return [RealCoordinate(problem, j, best) for j in range(problem.dim)]
+
+
+def require_finite(problem: Problem) -> None:
+    """ValueError for noise whose outcomes cannot be listed."""
+    if isinstance(problem.noise, Gaussian):
+        raise ValueError(f"noise must have a finite support (NoNoise, Rademacher, OneBit), got {problem.noise!r}")
+
+
+def step_sizes(schedule: Schedule, steps: int, rational: bool) -> Any:
+    """alpha_1, ..., alpha_steps; a table may end one earlier, as the last iterate takes no step."""
+    if not isinstance(schedule, Schedule):
+        raise ValueError(f"schedule must be a Schedule such as Constant(0.1), got {schedule!r}")
+    count = steps
+    if isinstance(schedule, Table):
+        count = min(steps, schedule.values.size)
+        if count < steps - 1:
+            raise ValueError(f"the schedule's table needs {steps - 1} values, got {schedule.values.size}")
+    if not rational:
+        return _check.array("schedule", schedule(np.arange(1, count + 1)), ndim=1)
+    if isinstance(schedule, InverseTime):
+        return [1 / (Fraction(schedule.mu) * (t + 1)) for t in range(1, count + 1)]
+    if isinstance(schedule, Constant):
+        return [Fraction(schedule.alpha)] * count
+    if isinstance(schedule, Table):
+        return [Fraction(alpha) for alpha in schedule.values[:count]]
+    raise ValueError(f"rational=True needs InverseTime, Constant or a Table of step sizes, got {schedule!r}")

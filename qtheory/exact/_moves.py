@@ -1,0 +1,124 @@
+"""Where one step of a method may lead from one state, with which probabilities, in any number type.
+
+The states are those of the compiled core: R and SR are at the index of a grid point, SGD and BC at a real weight. The
+numbers are float64 or fractions; formulas keep the core's order of operations, so that ties fall alike.
+"""
+
+from math import floor, inf
+from typing import Any
+
+from ..methods import BC, SGD, SR, Method, R
+from ..quantizers import Grid, StochasticRounding
+
+Outcomes = list[tuple[Any, Any]]  # (state or weight, probability)
+
+
+class Rounding:
+    """Q_s or Q_d on the indices of a grid, held to the box."""
+
+    def __init__(self, grid: Grid, stochastic: bool, number: Any) -> None:
+        self.stochastic = stochastic
+        self.delta, self.offset, self.inverse = number(grid.delta), number(grid.offset), 1 / number(grid.delta)
+        self.low, self.high = (k if abs(k) == inf else int(k) for k in grid.index_range)
+        self.one = number(1)
+
+    def point(self, k: int) -> Any:
+        return self.delta * (k + self.offset)
+
+    def jump(self, k: int, s: Any) -> list[tuple[int, Any]]:
+        """The indices that k + s is rounded to."""
+        if self.stochastic:
+            down = floor(s)
+            up = s - down
+            return [(self._hold(k + down + i), q) for i, q in ((0, 1 - up), (1, up)) if q > 0]
+        nearest = floor((2 * s + 1) / 2)
+        if 2 * (nearest - s) == 1 and k + self.offset + s < 0:
+            nearest -= 1
+        return [(self._hold(k + nearest), self.one)]
+
+    def error(self, k: int, s: Any) -> Any:
+        """E r^2, with r the rounding error relative to the point held to the box."""
+        held = max(self.low - k, min(self.high - k, s))
+        return self.delta**2 * sum(q * (j - k - held) ** 2 for j, q in self.jump(k, s))
+
+    def _hold(self, k: int) -> int:
+        return max(self.low, min(self.high, k))
+
+
+class OnGrid:
+    """R and SR: x is the index k."""
+
+    def __init__(self, method: Any, box: Any, number: Any) -> None:
+        self.rounding = Rounding(method.grid.within(box), isinstance(method, SR), number)
+
+    def state(self, x: float) -> int:
+        return int(x)
+
+    def weight(self, x: Any) -> Any:
+        return self.rounding.point(x)
+
+    def query(self, x: int) -> Outcomes:
+        return [(self.weight(x), self.rounding.one)]
+
+    def advance(self, x: int, step: Any) -> Outcomes:
+        return self.rounding.jump(x, step * self.rounding.inverse)
+
+
+class RealWeight:
+    """SGD: x is the weight."""
+
+    def __init__(self, method: Any, box: Any, number: Any) -> None:
+        self.low, self.high = (-inf, inf) if box is None else map(number, box)
+        self.number, self.one = number, number(1)
+
+    def state(self, x: float) -> Any:
+        return self.number(x)
+
+    def weight(self, x: Any) -> Any:
+        return x
+
+    def query(self, x: Any) -> Outcomes:
+        return [(x, self.one)]
+
+    def advance(self, x: Any, step: Any) -> Outcomes:
+        return [(max(self.low, min(self.high, x + step)), self.one)]
+
+
+class Latent(RealWeight):
+    """BC: x is the latent weight, the gradient is taken at Q(x)."""
+
+    def __init__(self, method: BC, box: Any, number: Any) -> None:
+        super().__init__(method, box, number)
+        stochastic = isinstance(method.quantizer, StochasticRounding)
+        self.rounding = Rounding(method.grid.within(box), stochastic, number)
+
+    def query(self, x: Any) -> Outcomes:
+        q = self.rounding
+        return [(q.point(k), chance) for k, chance in q.jump(0, x * q.inverse - q.offset)]
+
+
+Moves = OnGrid | RealWeight
+
+
+def moves_of(method: Method, box: Any, number: Any) -> Moves:
+    """The moves of a method on a problem with this box, in this number type."""
+    kinds = {SGD: RealWeight, R: OnGrid, SR: OnGrid, BC: Latent}
+    if type(method) not in kinds:
+        raise ValueError(f"method must be SGD(), R(grid), SR(grid) or BC(quantizer), got {method!r}")
+    return kinds[type(method)](method, box, number)
+
+
+def transitions(coordinate: Any, moves: Moves, states: list, alpha: Any) -> list[Outcomes]:
+    """For each state the outcomes of the step -alpha g: one entry for each path, equal ones not merged."""
+    queries = [moves.query(x) for x in states]
+    gradients = iter(coordinate.outcomes([w for query in queries for w, _ in query]))
+    return [
+        [
+            (y, chance * share * part)
+            for _, chance in query
+            for g, share in next(gradients)
+            if share > 0
+            for y, part in moves.advance(x, -alpha * g)
+        ]
+        for x, query in zip(states, queries, strict=True)
+    ]

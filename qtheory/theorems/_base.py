@@ -1,0 +1,220 @@
+"""What a theorem is in qtheory: assumptions that are checked, a claim that is evaluated, a left-hand side that is measured.
+
+A claim is an interval in which the measured quantity must lie: (-inf, bound] for an upper bound, [value - error,
+value + error] for an identity or a limit with an explicit error. A measurement is an interval too: certain where
+expectations are computed, at a stated confidence where they are sampled. The verdict compares the two.
+"""
+
+import inspect
+import math
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from ..methods import Method
+from ..problems import Known, Problem
+from ..schedules import Schedule
+from ..statistics import Interval
+
+
+class Verdict(StrEnum):
+    """What a check has shown."""
+
+    HOLDS = "holds"
+    VIOLATED = "violated"
+    UNDECIDED = "undecided"  # the measured interval straddles the bound
+    OUT_OF_SCOPE = "out of scope"  # an assumption fails: the theorem claims nothing here
+
+
+class Role(StrEnum):
+    """Why an instance is there."""
+
+    INSIDE = "inside"
+    EDGE = "edge"  # an assumption or the bound itself is met with equality, or nearly
+    CONTROL = "control"  # must be rejected: outside the assumptions, or with a deliberately wrong claim
+
+
+@dataclass(frozen=True)
+class Checked:
+    """An assumption, whether it holds on an instance, and how that is known."""
+
+    assumption: str
+    holds: bool
+    how: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """A case on which a theorem is checked.
+
+    Arguments:
+        name: short, unique within the theorem.
+        problem, method, schedule, steps, start: as `simulate` takes them.
+        role: inside, edge or control.
+        expected: the verdict that it must get.
+        trials: how many to sample; 0: expectations are computed, not sampled.
+        planted: for controls: the claim is multiplied by this factor, which makes it wrong.
+        options: what a theorem needs to know besides.
+    """
+
+    name: str
+    problem: Problem
+    method: Method
+    schedule: Schedule
+    steps: int
+    start: Any = None
+    role: Role = Role.INSIDE
+    expected: Verdict = Verdict.HOLDS
+    trials: int = 0
+    planted: float = 1.0
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The interval in which a theorem puts the measured quantity."""
+
+    low: float
+    high: float
+
+    def scaled(self, factor: float) -> "Claim":
+        return Claim(self.low * factor, self.high * factor)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one check has shown: the claim, the measurement, and the verdict."""
+
+    theorem: str
+    instance: str
+    role: Role
+    assumptions: tuple[Checked, ...]
+    claim: Claim
+    measured: Interval
+    verdict: Verdict
+    expected: Verdict
+    seconds: float
+
+    @property
+    def bound(self) -> float:
+        """The number that slack compares with: the upper end of the claim."""
+        return self.claim.high
+
+    @property
+    def slack(self) -> Interval | None:
+        """measured / bound, with its interval; None where the bound is not a positive number."""
+        return self.measured / self.bound if 0 < self.bound < math.inf else None
+
+    @property
+    def as_expected(self) -> bool:
+        return self.verdict == self.expected
+
+
+class Theorem:
+    """Base of all theorems. A subclass is one statement, in a module of its own whose last line is `THEOREM = ...()`.
+
+    Class attributes:
+        title: a line.   source: author, year, theorem, and how the statement is known.
+        kind: "upper", "limit", "rate" or "identity".   statement: LaTeX.
+        expected: the verdict over the instances inside and at the edge.   figure: the stem of its picture.
+    """
+
+    title: str
+    source: str
+    kind: str = "upper"
+    statement: str
+    expected: Verdict = Verdict.HOLDS
+    figure: str
+
+    @property
+    def id(self) -> str:
+        """The name of its four rooms, e.g. li2017/sr_convex."""
+        return "/".join(type(self).__module__.split(".")[-2:])
+
+    @property
+    def rooms(self) -> dict[str, str]:
+        """Where its code, proof note, test and figure are, from the root of the repository."""
+        paper, name = self.id.split("/")
+        return {
+            "code": f"qtheory/theorems/{paper}/{name}.py",
+            "proof": f"proofs/{paper}/{name}.md",
+            "test": f"tests/theorems/{paper}/test_{name}.py",
+            "figure": f"figures/{self.figure}.svg",
+        }
+
+    @property
+    def description(self) -> str:
+        """Its docstring, with the sections Algorithm, Assumptions, Statement, Kind, Status, Arguments, Errors
+        raised and References."""
+        return inspect.getdoc(type(self)) or ""
+
+    def assumptions(self, instance: Instance) -> Iterable[Checked]:
+        """Which assumptions hold, and how that is known."""
+        raise NotImplementedError
+
+    def claim(self, instance: Instance) -> Claim:
+        """The right-hand side."""
+        raise NotImplementedError
+
+    def measure(self, instance: Instance, *, seed: int, failure: float, threads: int | None = None) -> Interval:
+        """The left-hand side, missed with a chance of at most `failure`."""
+        raise NotImplementedError
+
+    def instances(self, scale: str = "quick") -> Iterable[Instance]:
+        """The families that ship with the theorem; `scale` is "quick" or "full"."""
+        raise NotImplementedError
+
+    def check(
+        self, instance: Instance, *, seed: int = 0, failure: float = 1e-9, threads: int | None = None
+    ) -> Evidence:
+        """Measure, compare and judge one instance."""
+        begin = time.perf_counter()
+        assumptions = tuple(self.assumptions(instance))
+        claim = self.claim(instance).scaled(instance.planted)
+        measured = self.measure(instance, seed=seed, failure=failure, threads=threads)
+        verdict = judge(assumptions, claim, measured)
+        return Evidence(
+            self.id, instance.name, instance.role, assumptions, claim, measured, verdict, instance.expected,
+            time.perf_counter() - begin,
+        )  # fmt: skip
+
+
+def judge(assumptions: Iterable[Checked], claim: Claim, measured: Interval) -> Verdict:
+    """The verdict: out of scope where an assumption fails, otherwise by the two intervals alone."""
+    if not all(a.holds for a in assumptions):
+        return Verdict.OUT_OF_SCOPE
+    if measured.below(claim.high) and measured.low >= claim.low:
+        return Verdict.HOLDS
+    if measured.above(claim.high) or measured.high < claim.low:
+        return Verdict.VIOLATED
+    return Verdict.UNDECIDED
+
+
+def overall(evidence: Iterable[Evidence]) -> Verdict:
+    """The verdict on a theorem, from its instances inside and at the edge: one violation is enough."""
+    seen = {e.verdict for e in evidence if e.role != Role.CONTROL}
+    for verdict in (Verdict.VIOLATED, Verdict.UNDECIDED, Verdict.OUT_OF_SCOPE):
+        if verdict in seen:
+            return verdict
+    return Verdict.HOLDS if seen else Verdict.UNDECIDED
+
+
+# Assumptions that several theorems share.
+
+
+def finite(name: str, known: Known) -> Checked:
+    """A constant of the problem exists."""
+    return Checked(f"{name} is finite", math.isfinite(known.value), f"{name} = {known.value:.4g} {known.how}")
+
+
+def positive(name: str, known: Known) -> Checked:
+    """A constant of the problem is positive."""
+    return Checked(f"{name} > 0", known.value > 0, f"{name} = {known.value:.4g} {known.how}")
+
+
+def uses(instance: Instance, *methods: type) -> Checked:
+    """The method is one that the theorem speaks of."""
+    names = " or ".join(m.__name__ for m in methods)
+    return Checked(f"the method is {names}", isinstance(instance.method, methods), f"it is {instance.method.name}")

@@ -1,0 +1,115 @@
+"""What the convergence theorems share: the gap of the averaged iterate, measured by the best route that reaches it."""
+
+import math
+from collections.abc import Iterable
+
+from ..exact import propagate
+from ..methods import BC, SR
+from ..problems import NoNoise
+from ..quantizers import StochasticRounding
+from ..schedules import InverseSqrt, InverseTime
+from ..simulate import simulate
+from ..statistics import Interval, mean_interval
+from ._base import Checked, Claim, Instance, Theorem, finite, uses
+
+
+class Convergence(Theorem):
+    """An upper bound on E[F(w̄_T)] - F*, with w̄_T the mean of w_1, ..., w_T (BinaryConnect: of the real weights)."""
+
+    def measure(self, instance: Instance, *, seed: int, failure: float, threads: int | None = None) -> Interval:
+        if instance.trials:
+            return sampled(instance, "average_gap", seed=seed, failure=failure, threads=threads)
+        if isinstance(instance.method, BC):
+            return deterministic(instance)
+        law = propagate(
+            instance.problem, instance.method, instance.schedule, steps=instance.steps, start=instance.start,
+            record=[instance.steps],
+        )  # fmt: skip
+        return between(law)
+
+    def claim(self, instance: Instance) -> Claim:
+        return Claim(-math.inf, self.bound(instance))
+
+    def bound(self, instance: Instance) -> float:
+        """The right-hand side, from the constants of the instance."""
+        raise NotImplementedError
+
+
+def sampled(instance: Instance, name: str, *, seed: int, failure: float, threads: int | None = None) -> Interval:
+    """The mean of a statistic at the last step, over independent trials (Student's t: see `mean_interval`)."""
+    ensemble = simulate(
+        instance.problem, instance.method, instance.schedule, steps=instance.steps, trials=instance.trials, seed=seed,
+        start=instance.start, record=[instance.steps], threads=threads,
+    )  # fmt: skip
+    return mean_interval(ensemble.last(name), failure=failure)
+
+
+def deterministic(instance: Instance) -> Interval:
+    """The gap where nothing is random: one trial says all."""
+    if not isinstance(instance.problem.noise, NoNoise) or instance.problem.batch:
+        raise ValueError(f"instance {instance.name!r} is random: give it trials")
+    if isinstance(getattr(instance.method, "quantizer", None), StochasticRounding):
+        raise ValueError(f"instance {instance.name!r} rounds stochastically: give it trials")
+    ensemble = simulate(
+        instance.problem, instance.method, instance.schedule, steps=instance.steps, trials=1, start=instance.start,
+        record=[instance.steps], threads=1,
+    )  # fmt: skip
+    return Interval.exact(float(ensemble.last("average_gap")[0]))
+
+
+def between(law) -> Interval:
+    """E F(w̄_T) - F* from an exact law: itself where it is known, else between Jensen's two bounds."""
+    average = float(law.average_gap[-1])
+    if math.isfinite(average):
+        return Interval.exact(average)
+    low, high = float(law.lower_gap[-1]), float(law.mean_gap[-1])
+    return Interval(low, high, high, 1.0, "exact law; Jensen's inequality on both sides of the average")
+
+
+# Assumptions
+
+
+def strongly_convex(instance: Instance) -> Iterable[Checked]:
+    """F is mu-strongly convex for the mu of the schedule 1 / (mu (t + 1))."""
+    schedule, (mu, how) = instance.schedule, instance.problem.constants.mu
+    matches = isinstance(schedule, InverseTime)
+    yield Checked("alpha_t = 1 / (mu (t + 1))", matches, f"the schedule is {schedule!r}")
+    if matches:
+        yield Checked("F is mu-strongly convex", mu >= schedule.mu, f"mu = {mu:.4g} {how}")
+
+
+def convex(instance: Instance) -> Iterable[Checked]:
+    """F is convex on a bounded domain, and alpha_t = c / sqrt(t)."""
+    mu, how = instance.problem.constants.mu
+    yield Checked("F is convex", mu >= 0, f"mu = {mu:.4g} {how}")
+    yield Checked("alpha_t = c / sqrt(t)", isinstance(instance.schedule, InverseSqrt), f"it is {instance.schedule!r}")
+    yield finite("D", instance.problem.constants.D)
+
+
+def on_grid(instance: Instance) -> Iterable[Checked]:
+    """SR starts on its grid, and G bounds its gradients."""
+    yield uses(instance, SR)
+    if isinstance(instance.method, SR):
+        try:
+            start = instance.start
+            if start is not None:
+                instance.method.encode(start, instance.problem.box)
+            yield Checked("w_1 is on the grid", True, "by construction")
+        except ValueError as error:
+            yield Checked("w_1 is on the grid", False, str(error))
+    yield finite("G", instance.problem.constants.G)
+
+
+def binary_connect(instance: Instance, *, stochastic: bool) -> Iterable[Checked]:
+    """BC, with the stochastic quantizer where its zero mean is needed; G bounds its gradients."""
+    yield uses(instance, BC)
+    if stochastic and isinstance(instance.method, BC):
+        quantizer = instance.method.quantizer
+        unbiased = isinstance(quantizer, StochasticRounding)
+        yield Checked("E[Q(w)] = w", unbiased, f"the quantizer is {type(quantizer).__name__}")
+    yield finite("G", instance.problem.constants.G)
+
+
+def harmonic(n: int) -> float:
+    """H_n = 1 + 1/2 + ... + 1/n."""
+    return math.fsum(1 / k for k in range(1, n + 1))

@@ -1,0 +1,66 @@
+"""Symbols: delta = Δ, D, G, L, d, T, c; w̄_T the mean of the real weights w_1, ..., w_T."""
+
+import math
+from collections.abc import Iterable
+
+from ...problems import AbsoluteValue, SeparableQuadratic
+from ...quantizers import NearestRounding
+from .._base import Checked, Instance, Role, Verdict, finite
+from .._convergence import Convergence, binary_connect, convex
+from ._families import quiet, small_quadratic, tilted_line, wide_quadratic
+from .bc_convex_stated import case, constants
+
+
+def bound(T: int, *, D: float, G: float, L: float, d: int, delta: float, c: float) -> float:
+    """D² / (2 c sqrt T) + c G² / sqrt T + L d Δ² / 8."""
+    return D**2 / (2 * c * math.sqrt(T)) + c * G**2 / math.sqrt(T) + L * d * delta**2 / 8
+
+
+class BCConvex(Convergence):
+    r"""BinaryConnect under convexity, with a corrected rate and a floor of second order.   (after Theorem 3)
+
+    Algorithm: BC, w_{t+1} = Pi(w_t - α_t g(Q(w_t))), α_t = c/√t, any rounding Q with E|Q(w) - w|² <= d Δ²/4.
+    Assumptions: F convex and L-smooth on a domain of diameter D; E g = ∇F; E|g|² <= G².
+    Statement: $\mathbb E F(\bar w_T) - F^\star \le \frac{D^2}{2c\sqrt T} + \frac{cG^2}{\sqrt T} + \frac{L d\Delta^2}{8}$.
+    Kind: upper.
+    Status: the floor is sharp for nearest rounding (bc_nearest_floor); the rate's constants are open.
+    Arguments: an instance with method BC and schedule InverseSqrt(c).
+    Errors raised: ValueError for an instance that `simulate` refuses.
+    References: Li et al. 2017, Theorem 3; proofs/li2017/bc_convex.md.
+    """
+
+    title = "BinaryConnect, convex: corrected, floor L d Δ²/8"
+    source = "after Li et al. 2017, Theorem 3 (corrected and sharpened here)"
+    statement = r"\mathbb{E}F(\bar{w}_T)-F^\star\leq\frac{D^2}{2c\sqrt{T}}+\frac{cG^2}{\sqrt{T}}+\frac{Ld\Delta^2}{8}"
+    figure = "li2017_accuracy_floor"
+
+    def assumptions(self, instance: Instance) -> Iterable[Checked]:
+        yield from binary_connect(instance, stochastic=False)
+        yield from convex(instance)
+        yield finite("L", instance.problem.constants.L)
+
+    def bound(self, instance: Instance) -> float:
+        return bound(instance.steps, **constants(instance))
+
+    def instances(self, scale: str = "quick") -> Iterable[Instance]:
+        line, bowl, wide = tilted_line(0.2), small_quadratic(), wide_quadratic()
+        sharp = SeparableQuadratic([1.0], 1e-3, box=(-1.0, 1.0))
+        kink = AbsoluteValue([1.0], 1.0, 0.1, box=(-1.0, 1.0))
+        yield case("E3: F = 0.2 w, c = 4", line, c=4, steps=20_000, delta=0.5, trials=2048)
+        yield case("quadratic, d=3, nearest", quiet(bowl), c=0.3, steps=2000, delta=0.25, quantizer=NearestRounding)
+        yield case("quadratic, d=20, Gaussian", wide, c=0.3, steps=2000, delta=0.25, trials=512)
+        yield case(
+            "nearest, optimum near a level", sharp, c=0.5, steps=1_000_000 if scale == "full" else 200_000, delta=1.0,
+            quantizer=NearestRounding, start=[0.5], role=Role.EDGE,
+        )  # fmt: skip
+        yield case(
+            "F with a kink", kink, c=0.5, steps=2000, delta=0.5, quantizer=NearestRounding, role=Role.CONTROL,
+            expected=Verdict.OUT_OF_SCOPE,
+        )  # fmt: skip
+        yield case(
+            "half the bound", sharp, c=0.5, steps=200_000, delta=1.0, quantizer=NearestRounding, start=[0.5],
+            planted=0.5, role=Role.CONTROL, expected=Verdict.VIOLATED,
+        )  # fmt: skip
+
+
+THEOREM = BCConvex()
