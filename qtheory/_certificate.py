@@ -36,7 +36,7 @@ class Certificate:
 
     def accurate(self, value: float) -> bool:
         """Whether w, with F(w) = value, may stand for a minimiser: it lies in W, and gap <= 1e-9 max(1, |value|)."""
-        return self.feasibility == 0 and self.gap <= TOLERANCE * max(1.0, abs(value))
+        return bool(np.isfinite(value)) and self.feasibility == 0 and self.gap <= TOLERANCE * max(1.0, abs(value))
 
 
 def certify(problem: Problem, w: Any) -> Certificate:
@@ -53,7 +53,7 @@ def certify(problem: Problem, w: Any) -> Certificate:
         stationarity=float(np.linalg.norm(w - np.clip(w - g, low, high))),
         feasibility=feasibility,
         complementarity=complementarity,
-        gap=max(0.0, gap) if feasibility == 0 else gap,  # below 0 by rounding alone; outside W, F may be below F*
+        gap=max(gap, 0.0) if feasibility == 0 else gap,  # below 0 by rounding alone; outside W, F may be below F*
         how=how,
     )
 

@@ -12,7 +12,9 @@ Vector = NDArray[np.float64]
 def number(name: str, value: Any, *, above: float | None = None, least: float | None = None) -> float:
     """A finite real number, greater than `above` or at least `least` where given."""
     try:
-        x = float(value)
+        x = math.nan if isinstance(value, str | bytes) else float(value)
+    except OverflowError:
+        x = math.inf
     except (TypeError, ValueError):
         raise ValueError(f"{name} must be a real number, got {value!r}") from None
     if not math.isfinite(x):
@@ -34,12 +36,20 @@ def count(name: str, value: Any, *, least: int = 1, most: int | None = None) -> 
     return int(value)
 
 
+def real(name: str, value: Any) -> Vector:
+    """A float64 array, from anything that holds real numbers (no text, objects or complex numbers)."""
+    try:
+        x = np.asarray(value)
+    except ValueError:  # a ragged list
+        raise ValueError(f"{name} must be an array of real numbers, got {type(value).__name__}") from None
+    if x.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must be an array of real numbers, got dtype {x.dtype}")
+    return x.astype(np.float64, copy=False)
+
+
 def array(name: str, value: Any, *, ndim: int | None = None, shape: tuple[int, ...] | None = None) -> Vector:
     """A finite, C-contiguous, native float64 array that nobody else can change."""
-    try:
-        x = np.array(value, dtype=np.float64, order="C")
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be an array of real numbers, got {type(value).__name__}") from None
+    x = np.array(real(name, value), order="C")
     if ndim is not None and x.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} dimension{'s' * (ndim != 1)}, got shape {x.shape}")
     if shape is not None and x.shape != shape:

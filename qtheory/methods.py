@@ -30,7 +30,8 @@ class _RealState:
     def encode(self, w: Vector, box: Box) -> Vector:
         """The state of weights w; ValueError for a start outside the box."""
         if box is not None and ((w < box[0]) | (w > box[1])).any():
-            raise ValueError(f"start must lie in the problem's box [{box[0]:g}, {box[1]:g}]")
+            span = f"[{w.min():g}, {w.max():g}]"
+            raise ValueError(f"start must lie in the problem's box [{box[0]:g}, {box[1]:g}], got entries in {span}")
         return w
 
     def decode(self, x: Vector, box: Box) -> Vector:
@@ -65,7 +66,7 @@ class _OnGrid:
             bad = w[~grid.contains(w)].flat[0]
             raise ValueError(
                 f"start must lie on the grid of {self.name} (delta={grid.delta:g}, offset={grid.offset:g}, "
-                f"box={grid.box}): its rounding-error lemma needs w_1 on the grid; got the entry {bad!r}"
+                f"box={grid.box}): its rounding-error lemma needs w_1 on the grid; got the entry {float(bad)!r}"
             )
         return grid.index(w)
 

@@ -132,8 +132,8 @@ def _accept(problem: Problem, w: Vector, origin: str, *, trusted: bool = False) 
     w.setflags(write=False)
     value, found = float(problem.value(w)), certify(problem, w)
     found = replace(found, how=f"{origin}; {found.how}")
-    unproven = found.gap == np.inf or _has_kinks(problem)
-    if found.accurate(value) or (trusted and unproven and found.feasibility == 0):
+    trusted = trusted and np.isfinite(value) and (found.gap == np.inf or _has_kinks(problem))
+    if found.accurate(value) or (trusted and found.feasibility == 0):
         return Optimum(w, value, found)
     raise InaccurateSolve(
         f"{type(problem).__name__}: no optimum within {TOLERANCE:g} max(1, |F*|), F(w) = {value:.10g}; "

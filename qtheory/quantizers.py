@@ -95,7 +95,7 @@ class Grid:
             first = np.asarray(w, dtype=np.float64)[bad].flat[0]
             where = "" if self.box is None else f" in [{self.box[0]:g}, {self.box[1]:g}]"
             raise ValueError(
-                f"{name} must lie on the grid of points {self.delta:g} * (k + {self.offset:g}){where}, got {first!r}"
+                f"{name} must lie on the grid of points {self.delta:g} * (k + {self.offset:g}){where}, got {float(first)!r}"
             )
 
 
@@ -106,14 +106,13 @@ class _Rounding:
     def __init__(self, grid: Grid | float) -> None:
         object.__setattr__(self, "grid", Grid.of(grid))
 
-    def _position(self, w: Any) -> tuple[Vector, Vector, Vector]:
-        """(v, down, q): w in grid units held to the box, the index below, and the fraction above it."""
-        v = np.asarray(w, dtype=np.float64) / self.grid.delta - self.grid.offset
-        if np.isnan(v).any():
-            raise ValueError("w must not contain NaN")
-        v = np.clip(v, *self.grid.index_range)
-        down = np.floor(v)
-        return v, down, v - down
+    def _units(self, w: Any) -> Vector:
+        """w / delta, held to the box. ValueError where that is no number."""
+        low, high = self.grid.index_range
+        v = np.clip(_check.real("w", w) / self.grid.delta, low + self.grid.offset, high + self.grid.offset)
+        if not np.isfinite(v).all():
+            raise ValueError("w must not contain NaN, nor infinities where the grid has no box")
+        return v
 
     def lower(self, real: type, box: tuple[float, float] | None) -> Any:
         """The spec for the compiled core, in the precision `real`, held to `box`."""
@@ -134,9 +133,10 @@ class NearestRounding(_Rounding):
 
     def __call__(self, w: Any) -> Vector:
         """w (any shape) rounded. ValueError for NaN."""
-        v, down, q = self._position(w)
-        up = (q > 0.5) | ((q == 0.5) & (v + self.grid.offset >= 0))
-        return self.grid.point(down + up)
+        v, half = self._units(w), 0.5 - self.grid.offset
+        up = np.floor(v + half)
+        over = up - v  # beyond a half where the sum above was rounded up
+        return self.grid.point(up - ((over > half) | ((over == half) & (np.asarray(w) < 0))))
 
     def mean(self, w: Any) -> Vector:
         """E Q_d(w) = Q_d(w)."""
@@ -153,18 +153,23 @@ class StochasticRounding(_Rounding):
 
     def __call__(self, w: Any, u: Any) -> Vector:
         """w (any shape) rounded with uniforms u in [0, 1) of the same shape. ValueError for NaN or u outside."""
-        _, down, q = self._position(w)
-        u = np.asarray(u, dtype=np.float64)
+        down, q = self._split(w)
+        u = _check.real("u", u)
         if not ((u >= 0) & (u < 1)).all():
             raise ValueError("u must lie in [0, 1)")
         return self.grid.point(down + (u < q))
 
     def mean(self, w: Any) -> Vector:
         """E Q_s(w) = w, held to the box."""
-        v, _, _ = self._position(w)
-        return self.grid.point(v)
+        return self.grid.delta * self._units(w)
 
     def variance(self, w: Any) -> Vector:
         """Var Q_s(w) = Δ² q (1 - q), at most Δ²/4."""
-        _, _, q = self._position(w)
+        _, q = self._split(w)
         return self.grid.delta**2 * q * (1 - q)
+
+    def _split(self, w: Any) -> tuple[Vector, Vector]:
+        """(down, q): the index below w, and the fraction above it."""
+        v = self._units(w) - self.grid.offset
+        down = np.floor(v)
+        return down, v - down

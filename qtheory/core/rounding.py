@@ -56,8 +56,9 @@ def jump(q, k, s, u):
 def _jump_nearest(q, k, s, u):
     half = like(s, 0.5)
     up = np.floor(s + half)
-    tie = (up - s == half) and (k + q.offset + s < like(s, 0.0))
-    return clip(k + (up - like(s, 1.0) if tie else up), q.low, q.high)
+    over = up - s  # beyond a half where the sum above was rounded up
+    down = over > half or (over == half and k + q.offset + s < like(s, 0.0))
+    return clip(k + (up - like(s, 1.0) if down else up), q.low, q.high)
 
 
 @jump.of(Stochastic)
@@ -66,9 +67,23 @@ def _jump_stochastic(q, k, s, u):
     return clip(k + (down + like(s, 1.0) if u < s - down else down), q.low, q.high)
 
 
-@inline
+@verb
 def level(q, w, u):
-    """The index that the real number w is rounded to: a jump from index 0."""
+    """The index that the real number w is rounded to, with the uniform u."""
+
+
+@level.of(Nearest)
+def _level_nearest(q, w, u):
+    # Not a jump from index 0: subtracting the offset would swallow a small w, and with it the sign.
+    v, half = w * q.inverse, like(w, 0.5) - q.offset
+    up = np.floor(v + half)
+    over = up - v
+    down = over > half or (over == half and w < like(w, 0.0))
+    return clip(up - like(w, 1.0) if down else up, q.low, q.high)
+
+
+@level.of(Stochastic)
+def _level_stochastic(q, w, u):
     return jump(q, like(w, 0.0), w * q.inverse - q.offset, u)
 
 

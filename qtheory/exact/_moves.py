@@ -7,8 +7,12 @@ numbers are float64 or fractions; formulas keep the core's order of operations, 
 from math import floor, inf
 from typing import Any
 
+from .. import _check
+from .._check import Vector
 from ..methods import BC, SGD, SR, Method, R
+from ..problems import Problem
 from ..quantizers import Grid, StochasticRounding
+from ..simulate import default_start
 
 Outcomes = list[tuple[Any, Any]]  # (state or weight, probability)
 
@@ -100,12 +104,21 @@ class Latent(RealWeight):
 Moves = OnGrid | RealWeight
 
 
+_KINDS = {SGD: RealWeight, R: OnGrid, SR: OnGrid, BC: Latent}
+
+
 def moves_of(method: Method, box: Any, number: Any) -> Moves:
     """The moves of a method on a problem with this box, in this number type."""
-    kinds = {SGD: RealWeight, R: OnGrid, SR: OnGrid, BC: Latent}
-    if type(method) not in kinds:
+    if type(method) not in _KINDS:
         raise ValueError(f"method must be SGD(), R(grid), SR(grid) or BC(quantizer), got {method!r}")
-    return kinds[type(method)](method, box, number)
+    return _KINDS[type(method)](method, box, number)
+
+
+def first_states(problem: Problem, method: Method, start: Any) -> Vector:
+    """The state x_1 (d,) of the method, from w_1 (d,); ValueError off its grid or outside the box."""
+    if start is None:
+        start = default_start(problem, method)
+    return method.encode(_check.array("start", start, shape=(problem.dim,)), problem.box)
 
 
 def transitions(coordinate: Any, moves: Moves, states: list, alpha: Any) -> list[Outcomes]:

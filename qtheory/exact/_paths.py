@@ -12,8 +12,7 @@ from ..methods import Method
 from ..problems import Problem
 from ..schedules import Schedule
 from ._coordinate import Coordinate, coordinates, require_finite, step_sizes
-from ._moves import Moves, moves_of, transitions
-from ._start import first_states
+from ._moves import Moves, first_states, moves_of, transitions
 
 MOST_LEAVES = 2**22
 

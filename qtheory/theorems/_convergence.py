@@ -59,11 +59,22 @@ def deterministic(instance: Instance) -> Interval:
 
 def between(law) -> Interval:
     """E F(w̄_T) - F* from an exact law: itself where it is known, else between Jensen's two bounds."""
-    average = float(law.average_gap[-1])
+    steps, average = int(law.steps[-1]), float(law.average_gap[-1])
     if math.isfinite(average):
-        return Interval.exact(average)
-    low, high = float(law.lower_gap[-1]), float(law.mean_gap[-1])
-    return Interval(low, high, high, 1.0, "exact law; Jensen's inequality on both sides of the average")
+        return computed(average, steps)
+    low, high = computed(float(law.lower_gap[-1]), steps), computed(float(law.mean_gap[-1]), steps)
+    return Interval(
+        max(low.low, 0.0), high.high, high.estimate, 1.0, "exact law; Jensen's inequality on both sides of the average"
+    )
+
+
+def computed(value: float, steps: int) -> Interval:
+    """A mean over an exactly propagated law, with its floating-point error.
+
+    A step multiplies and adds numbers that are not negative, fewer than 14 a state, so that it adds at most 16 units of
+    2^-53 to the relative error of each probability, and hence of a mean of a function that is not negative.
+    """
+    return Interval.exact(value, abs(value) * 16 * steps * 2.0**-53)
 
 
 # Assumptions

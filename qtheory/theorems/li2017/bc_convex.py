@@ -44,13 +44,13 @@ class BCConvex(Convergence):
 
     def instances(self, scale: str = "quick") -> Iterable[Instance]:
         line, bowl, wide = tilted_line(0.2), small_quadratic(), wide_quadratic()
-        sharp = SeparableQuadratic([1.0], 1e-3, box=(-1.0, 1.0))
+        sharp = SeparableQuadratic([1.0], 1e-3, box=(0.0, 1.0))
         kink = AbsoluteValue([1.0], 1.0, 0.1, box=(-1.0, 1.0))
         yield case("E3: F = 0.2 w, c = 4", line, c=4, steps=20_000, delta=0.5, trials=2048)
         yield case("quadratic, d=3, nearest", quiet(bowl), c=0.3, steps=2000, delta=0.25, quantizer=NearestRounding)
         yield case("quadratic, d=20, Gaussian", wide, c=0.3, steps=2000, delta=0.25, trials=512)
         yield case(
-            "nearest, optimum near a level", sharp, c=0.5, steps=1_000_000 if scale == "full" else 200_000, delta=1.0,
+            "nearest, optimum near a level", sharp, c=0.05, steps=10_000_000 if scale == "full" else 1_000_000, delta=1.0,
             quantizer=NearestRounding, start=[0.5], role=Role.EDGE,
         )  # fmt: skip
         yield case(
@@ -58,7 +58,7 @@ class BCConvex(Convergence):
             expected=Verdict.OUT_OF_SCOPE,
         )  # fmt: skip
         yield case(
-            "half the bound", sharp, c=0.5, steps=200_000, delta=1.0, quantizer=NearestRounding, start=[0.5],
+            "half the bound", sharp, c=0.05, steps=1_000_000, delta=1.0, quantizer=NearestRounding, start=[0.5],
             planted=0.5, role=Role.CONTROL, expected=Verdict.VIOLATED,
         )  # fmt: skip
 

@@ -71,7 +71,7 @@ class BCStronglyConvex(Convergence):
             expected=Verdict.OUT_OF_SCOPE,
         )  # fmt: skip
         yield dataclasses.replace(
-            cubic(10_000, 1.6547, steps=2000, trials=16), name="a tenth of the bound", planted=0.1, role=Role.CONTROL,
+            cubic(10_000, 1.6547, steps=2000, trials=16), name="a twentieth of the bound", planted=0.05, role=Role.CONTROL,
             expected=Verdict.VIOLATED,
         )  # fmt: skip
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 
-from ...problems import SeparableQuadratic
+from ...problems import Linear, OneBit, SeparableQuadratic
 from .._base import Checked, Instance, Role, Verdict
 from .._convergence import Convergence, convex, on_grid
 from ._families import small_quadratic, tilted_kink, tilted_line, wide_quadratic
@@ -52,7 +52,8 @@ class SRConvex(Convergence):
         yield case("optimum inside", tilted_kink(0.2), c=1, steps=20_000, delta=0.01)
         yield case("quadratic, d=3", bowl, c=0.5, steps=2000, delta=0.25)
         yield case("quadratic, d=20, Gaussian", wide_quadratic(), c=0.5, steps=2000, delta=0.25, trials=512)
-        yield case("floor nearly met", tilted_line(0.02), c=4, steps=200_000, delta=0.1, role=Role.EDGE)
+        long = Linear([0.1], noise=OneBit(1.0), box=(0.0, 5.0))
+        yield case("floor nearly met", long, c=3.5, steps=1_000_000, delta=0.1, role=Role.EDGE)
         yield case("two steps", line, c=1, steps=2, role=Role.EDGE)
         yield case(
             "unbounded domain", unbounded, c=0.1, steps=200, delta=0.25, role=Role.CONTROL,

@@ -66,7 +66,7 @@ class SRConvexStated(Convergence):
         yield case("E3: F = 0.2 w, c = 4", tilted_line(0.2), c=4, steps=100_000, expected=Verdict.VIOLATED)
         if scale == "full":
             yield case("E3: F = 0.1 w, c = 8", tilted_line(0.1), c=8, steps=400_000, expected=Verdict.VIOLATED)
-        yield case("optimum inside", tilted_kink(0.2), c=8, steps=100_000, expected=Verdict.HOLDS)
+        yield case("E3, optimum inside", tilted_kink(0.2), c=8, steps=100_000, expected=Verdict.VIOLATED)
         yield case("quadratic, d=3", small_quadratic(), c=0.5, steps=2000, delta=0.25, role=Role.EDGE)
         yield case(
             "bound doubled", tilted_line(0.2), c=4, steps=100_000, planted=2.0, role=Role.CONTROL

@@ -11,6 +11,7 @@ from ...problems import AbsoluteValue, Linear, OneBit
 from ...schedules import Constant, InverseSqrt
 from ...statistics import Interval
 from .._base import Checked, Claim, Instance, Role, Theorem, Verdict, uses
+from .._convergence import computed
 
 
 def level_mean(rho: float, M: int) -> float:
@@ -85,7 +86,7 @@ class SRLinearFloor(Theorem):
             instance.problem, instance.method, instance.schedule, steps=instance.steps, start=instance.start,
             record=[instance.steps],
         )  # fmt: skip
-        return Interval.exact(float(law.gap[-1]))
+        return computed(float(law.gap[-1]), instance.steps)
 
     def instances(self, scale: str = "quick") -> Iterable[Instance]:
         def case(name, problem=None, rho=0.1, d=1, levels=200, steps=4000, schedule=None, **more):

@@ -11,6 +11,7 @@ from ...problems import NoNoise, OneBit, Rademacher, SeparableQuadratic
 from ...schedules import InverseSqrt, InverseTime
 from ...statistics import Interval
 from .._base import Checked, Claim, Instance, Role, Theorem, Verdict, uses
+from .._convergence import computed
 
 
 def bounds(E: np.ndarray, m: np.ndarray, *, mu: float, sigma: float, d: int, delta: float) -> tuple[float, float]:
@@ -71,7 +72,7 @@ class SRQuadraticFloor(Theorem):
         return Claim(low, high)
 
     def measure(self, instance: Instance, *, seed: int, failure: float, threads: int | None = None) -> Interval:
-        return Interval.exact(float(_law(instance).average_gap[-1]))
+        return computed(float(_law(instance).average_gap[-1]), instance.steps)
 
     def instances(self, scale: str = "quick") -> Iterable[Instance]:
         T = 20_000 if scale == "full" else 3000

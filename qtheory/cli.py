@@ -1,0 +1,88 @@
+"""The command line: qtheory list | show | verify."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+UNEXPECTED, UNUSABLE, INTERRUPTED = 1, 2, 130  # exit codes besides 0
+
+
+class _Main(click.Group):
+    """Turns a ValueError of the library into one line and exit code 2: bad input is not a crash."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ValueError as error:
+            click.echo(f"qtheory: {error}", err=True)
+            ctx.exit(UNUSABLE)
+        except KeyboardInterrupt:
+            click.echo("qtheory: interrupted before anything was complete", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+@click.group(cls=_Main, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="qtheory")
+def main() -> None:
+    """Theorems about quantized training: stated, simulated, and judged against certified optima."""
+
+
+@main.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+def list_(as_json: bool) -> None:
+    """List all theorems."""
+    from .theorems import all_theorems
+
+    theorems = all_theorems().values()
+    if as_json:
+        fields = ("id", "title", "source", "kind", "statement", "expected", "rooms")
+        click.echo(json.dumps([{f: getattr(t, f) for f in fields} for t in theorems], indent=1, ensure_ascii=False))
+        return
+    from . import report
+
+    report.console().print(report.listing(theorems))
+
+
+@main.command()
+@click.argument("theorem")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("results"), help="Where `verify` wrote its results.")
+def show(theorem: str, out: Path) -> None:
+    """Show a theorem: statement, assumptions, last verdict, and where its code, proof, test and figure are."""
+    from . import report
+    from .theorems import find
+
+    for t in find(theorem):
+        report.console().print(report.card(t, out))
+
+
+@main.command()
+@click.option("--only", multiple=True, metavar="THEOREM", help="A theorem or a paper; may be given again. Default: all.")
+@click.option("--scale", type=click.Choice(["quick", "full"]), default="quick", show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of all sampling.")
+@click.option("--jobs", type=int, default=None, help="Processes.  [default: all cores]")
+@click.option("--images", type=click.Path(path_type=Path), default=None, help="Folder of Fashion-MNIST's IDX files.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Results folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON instead of tables.")
+def verify(only: tuple[str, ...], scale: str, seed: int, jobs: int | None, images: Path | None, out: Path, as_json: bool):
+    """Check theorems on their families, on real data, and against their controls.
+
+    Exit code 0: every verdict is the registered one. 1: some verdict is not. 2: unusable input.
+    """
+    from . import report
+    from . import verify as run_module
+
+    run_module.prepare(out)
+    with report.progress_bar(quiet=as_json) as progress:
+        run = run_module.verify(only, scale=scale, seed=seed, jobs=jobs, images=images, progress=progress)
+    if run.interrupted and not (run.evidence or run.rows):
+        raise KeyboardInterrupt
+    path = run_module.write(run, out)
+    figures = report.draw(run, out)
+    if as_json:
+        click.echo(json.dumps(run.to_json(), ensure_ascii=False))
+    else:
+        report.print_run(run, [path, *figures])
+    sys.exit(INTERRUPTED if run.interrupted else UNEXPECTED if run.unexpected() else 0)

@@ -1,0 +1,178 @@
+"""What people see: tables that fit a terminal, a progress bar, and the figure of all slacks."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from .theorems import Evidence, Role, Theorem, Verdict, all_theorems
+from .verify import Run
+
+STYLE = {
+    Verdict.HOLDS: "green", Verdict.VIOLATED: "red", Verdict.UNDECIDED: "yellow", Verdict.OUT_OF_SCOPE: "dim",
+}  # fmt: skip
+
+
+def console() -> Console:
+    """Standard output, at most 120 columns wide."""
+    console = Console(highlight=False)
+    console.width = min(console.width, 120)
+    return console
+
+
+@contextmanager
+def progress_bar(quiet: bool = False) -> Iterator[Callable[[int, int, str], None]]:
+    """A bar on standard error with the time left; nothing where that is no terminal."""
+    columns = (
+        TextColumn("checking"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"),
+        TimeRemainingColumn(), TextColumn("{task.fields[last]}"),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet or not sys.stderr.isatty()) as bar:
+        task = bar.add_task("", total=None, last="")
+        yield lambda done, total, name: bar.update(task, completed=done, total=total, last=name)
+
+
+def listing(theorems: Iterable[Theorem]) -> Table:
+    """One line a theorem."""
+    table = _table("theorem", "what it says", "kind", "expected")
+    for t in theorems:
+        table.add_row(t.id, t.title, t.kind, _verdict(t.expected))
+    return table
+
+
+def card(theorem: Theorem, results: Path) -> Group:
+    """All there is to know of one theorem."""
+    rooms = _table("room", "file")
+    for room, file in theorem.rooms.items():
+        rooms.add_row(room, file)
+    last = _last_verdict(theorem, results / "verify.json")
+    return Group(Panel(Text(theorem.description), title=theorem.id, subtitle=theorem.source), rooms, Text(last))
+
+
+def print_run(run: Run, files: list[Path]) -> None:
+    """The tables of a run: theorems, real data, what was skipped, what was not expected, what was written."""
+    out = console()
+    out.print(_theorem_table(run))
+    if run.rows:
+        out.print(_data_table(run))
+    for dataset, why in run.skipped.items():
+        out.print(Text(f"skipped {dataset}: {why}", style="yellow"))
+    if run.interrupted:
+        out.print(Text("interrupted: only what was complete is shown", style="yellow"))
+    unexpected = run.unexpected()
+    for line in unexpected:
+        out.print(Text(f"unexpected: {line}", style="bold red"))
+    checks = len(run.evidence) + len(run.rows)
+    out.print(
+        f"{checks} checks, {len(unexpected)} unexpected, {run.seconds:.0f} s; sampling errs anywhere in this run with "
+        f"probability at most {run.settings['failure']:g}."
+    )
+    out.print("written: " + ", ".join(str(f) for f in files))
+
+
+def worst(evidence: list[Evidence]) -> Evidence | None:
+    """The instance inside or at the edge with the largest slack."""
+    seen = [e for e in evidence if e.role != Role.CONTROL and e.slack is not None]
+    return max(seen, key=lambda e: e.slack.estimate, default=None)  # type: ignore[union-attr]
+
+
+def _theorem_table(run: Run) -> Table:
+    table = _table("theorem", "verdict", "expected", "checks", "largest measured/bound", "confidence", "time")
+    for name in run.theorems:
+        evidence = run.of(name)
+        if not evidence:
+            continue
+        top = worst(evidence)
+        controls = [e for e in evidence if e.role == Role.CONTROL]
+        rejected = sum(e.as_expected for e in controls)
+        table.add_row(
+            Text(name, overflow="fold"), _verdict(run.verdict(name)), _verdict(all_theorems()[name].expected),
+            f"{len(evidence) - len(controls)} + {rejected}/{len(controls)} controls",
+            "" if top is None else str(top.slack), "" if top is None else _confidence(top),
+            f"{sum(e.seconds for e in evidence):.1f} s",
+        )  # fmt: skip
+    return table
+
+
+def _data_table(run: Run) -> Table:
+    table = _table("real data", "method", "Δ", "F(w̄_T) - F*", "bound", "verdict")
+    for row in run.rows:
+        delta = "" if row.delta is None else f"1/{round(1 / row.delta)}"
+        e = row.evidence
+        bound, verdict = ("", Text("no theorem", style="dim")) if e is None else (f"{e.bound:.4g}", _verdict(e.verdict))
+        table.add_row(row.dataset, row.method, delta, str(row.gap), bound, verdict)
+    return table
+
+
+def _table(*headers: str) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for header in headers:
+        table.add_column(header)
+    return table
+
+
+def _verdict(verdict: Verdict) -> Text:
+    return Text(str(verdict), style=STYLE[verdict])
+
+
+def _confidence(evidence: Evidence) -> str:
+    c = evidence.measured.confidence
+    return "certain" if c == 1 else f"1 - {1 - c:.1g}"
+
+
+def _last_verdict(theorem: Theorem, path: Path) -> str:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["theorems"]
+        verdict = next(t["verdict"] for t in found if t["id"] == theorem.id)
+    except (OSError, ValueError, KeyError, TypeError, StopIteration):
+        return f"last verdict: none in {path}; run `qtheory verify --only {theorem.id}`"
+    return f"last verdict: {verdict} ({path}); expected: {theorem.expected}"
+
+
+def draw(run: Run, folder: Path) -> list[Path]:
+    """The figure of all slacks, measured / bound, an instance a line; and its numbers."""
+    from . import plotting
+
+    evidence = [e for name in run.theorems for e in run.of(name) if e.slack is not None]
+    if not evidence:
+        return []
+    with plotting.style():
+        fig, [[ax]] = plotting.panels(size=(7.0, 1.0 + 0.16 * len(evidence)))
+        _slack_lines(ax, evidence)
+        share = run.settings["share"]
+        plotting.caption(
+            fig,
+            f"measured / bound for {len(evidence)} checks; circles: inside or at the edge, crosses: controls, which must "
+            f"fail or be out of scope. Bars: intervals that miss with probability at most {share:.1g} each where sampled.",
+        )
+        data = [
+            {"theorem": e.theorem, "instance": e.instance, "role": e.role, "verdict": e.verdict,
+             "slack": [e.slack.low, e.slack.estimate, e.slack.high]}
+            for e in evidence if e.slack.width < float("inf")
+        ]  # fmt: skip
+        return list(plotting.save(fig, data, "verify", folder, settings=run.settings))
+
+
+def _slack_lines(ax: Any, evidence: list[Evidence]) -> None:
+    colour = {
+        Verdict.HOLDS: "#0072B2", Verdict.VIOLATED: "#D55E00", Verdict.UNDECIDED: "#E69F00",
+        Verdict.OUT_OF_SCOPE: "#999999",
+    }  # fmt: skip
+    floor = 1e-5
+    for y, e in enumerate(evidence):
+        low, middle, high = (max(v, floor) for v in (e.slack.low, e.slack.estimate, e.slack.high))
+        ax.plot([low, min(high, 1e3)], [y, y], color=colour[e.verdict], lw=1.2)
+        ax.plot(middle, y, "x" if e.role == Role.CONTROL else "o", color=colour[e.verdict], ms=3.5)
+    ax.axvline(1, color="black", lw=0.8, ls="--")
+    ax.set_xscale("log")
+    ax.set_yticks(range(len(evidence)), [f"{e.theorem.split('/')[1]}: {e.instance}" for e in evidence], fontsize=5)
+    ax.set_ylim(len(evidence) - 0.5, -0.5)
+    ax.set_xlabel("measured / bound (no unit)")
