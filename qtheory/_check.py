@@ -12,8 +12,8 @@ Vector = NDArray[np.float64]
 def number(name: str, value: Any, *, above: float | None = None, least: float | None = None) -> float:
     """A finite real number, greater than `above` or at least `least` where given."""
     try:
-        x = math.nan if isinstance(value, str | bytes) else float(value)
-    except OverflowError:
+        x = float(None if isinstance(value, str | bytes) else value)
+    except OverflowError:  # an integer beyond the floating-point numbers
         x = math.inf
     except (TypeError, ValueError):
         raise ValueError(f"{name} must be a real number, got {value!r}") from None
@@ -60,6 +60,12 @@ def array(name: str, value: Any, *, ndim: int | None = None, shape: tuple[int, .
         raise ValueError(f"{name} must be finite, got {int(np.sum(~np.isfinite(x)))} NaN or infinite entries")
     x.setflags(write=False)
     return x
+
+
+def instance(name: str, value: Any, kind: Any, example: str) -> None:
+    """`value` is one of `kind` (a class or a union of classes)."""
+    if not isinstance(value, kind):
+        raise ValueError(f"{name} must be a {name} such as {example}, got {value!r}")
 
 
 def interval(name: str, value: Any) -> tuple[float, float]:

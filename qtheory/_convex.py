@@ -195,7 +195,7 @@ def newton(problem: Problem, w: Vector, gap: Callable[[Vector], float]) -> Vecto
         now, value = gap(w), float(problem.value(w))
         if now < least:
             best, least = w, now
-        elif value >= before - 1e-12 * max(1.0, abs(before)):
+        elif not value < before:
             break
     return best
 
@@ -203,7 +203,8 @@ def newton(problem: Problem, w: Vector, gap: Callable[[Vector], float]) -> Vecto
 def _newton_step(problem: Problem, w: Vector, value: float) -> Vector:
     """Newton's step in the coordinates that a gradient step leaves free, a gradient step in those it brings to a face.
 
-    The step is halved until F does not rise, which happens in the end since the projected path starts downhill.
+    Along the straight line the step ends at the first face, along the projected path nowhere: the lower end is taken.
+    Both are halved until F does not rise, which happens in the end since both start downhill.
     """
     step = -problem.gradient(w) / (problem.constants.L.value or 1.0)
     free = np.ones(w.size, dtype=bool)
@@ -211,12 +212,23 @@ def _newton_step(problem: Problem, w: Vector, value: float) -> Vector:
         free = (w + step > problem.box[0]) & (w + step < problem.box[1])
     if free.any():
         step[free] = _newton_direction(problem, w, free)
+    straight = _share_inside(problem, w, step, free)
     for _ in range(40):
-        trial = problem.project(w + step)
-        if problem.value(trial) <= value + 1e-15 * max(1.0, abs(value)):
-            return trial
+        trials = problem.project(np.stack([w + step, w + np.where(free, straight, 1.0) * step]))
+        values = problem.value(trials)
+        if values.min() <= value + 1e-15 * max(1.0, abs(value)):
+            return trials[np.argmin(values)]
         step /= 2
     return w
+
+
+def _share_inside(problem: Problem, w: Vector, step: Vector, free: np.ndarray) -> float:
+    """The largest share t <= 1 of the step that keeps the free coordinates that can move at all inside the box."""
+    if problem.box is None:
+        return 1.0
+    room = np.where(step > 0, problem.box[1] - w, w - problem.box[0])
+    moving = free & (step != 0) & (room > 0)
+    return float(np.min(room[moving] / np.abs(step[moving]), initial=1.0))
 
 
 def _newton_direction(problem: Problem, w: Vector, free: np.ndarray) -> Vector:

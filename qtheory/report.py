@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from .statistics import Interval
 from .theorems import Evidence, Role, Theorem, Verdict, all_theorems
 from .verify import Run
 
@@ -96,7 +97,7 @@ def _theorem_table(run: Run) -> Table:
         table.add_row(
             Text(name, overflow="fold"), _verdict(run.verdict(name)), _verdict(all_theorems()[name].expected),
             f"{len(evidence) - len(controls)} + {rejected}/{len(controls)} controls",
-            "" if top is None else str(top.slack), "" if top is None else _confidence(top),
+            "" if top is None else interval(top.slack), "" if top is None else _confidence(top),
             f"{sum(e.seconds for e in evidence):.1f} s",
         )  # fmt: skip
     return table
@@ -108,7 +109,7 @@ def _data_table(run: Run) -> Table:
         delta = "" if row.delta is None else f"1/{round(1 / row.delta)}"
         e = row.evidence
         bound, verdict = ("", Text("no theorem", style="dim")) if e is None else (f"{e.bound:.4g}", _verdict(e.verdict))
-        table.add_row(row.dataset, row.method, delta, str(row.gap), bound, verdict)
+        table.add_row(row.dataset, row.method, delta, interval(row.gap), bound, verdict)
     return table
 
 
@@ -121,6 +122,11 @@ def _table(*headers: str) -> Table:
 
 def _verdict(verdict: Verdict) -> Text:
     return Text(str(verdict), style=STYLE[verdict])
+
+
+def interval(x: Interval) -> str:
+    """An interval as people read it: no ends where it is a point but for rounding errors."""
+    return f"{x.estimate:.4g}" if x.width <= 1e-6 * abs(x.estimate) else str(x)
 
 
 def _confidence(evidence: Evidence) -> str:
@@ -158,7 +164,7 @@ def draw(run: Run, folder: Path) -> list[Path]:
              "slack": [e.slack.low, e.slack.estimate, e.slack.high]}
             for e in evidence if e.slack.width < float("inf")
         ]  # fmt: skip
-        return list(plotting.save(fig, data, "verify", folder, settings=run.settings))
+        return list(plotting.save(fig, data, "verify_slack", folder, settings=run.settings))
 
 
 def _slack_lines(ax: Any, evidence: list[Evidence]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from . import _check
 from ._check import Vector
-from .methods import Method
+from .methods import SR, Method, R
 from .optimum import Optimum, optimum
 from .problems import Problem
 from .schedules import Schedule, Table
@@ -67,8 +67,8 @@ class Ensemble:
 
 
 def log_spaced(steps: int, count: int = 50) -> np.ndarray:
-    """About `count` integers from 1 to `steps`, evenly spaced in their logarithm, both ends included."""
-    return np.unique(np.rint(np.geomspace(1, steps, count)).astype(np.int64))
+    """About `count` integers from `steps` down to 1, evenly spaced in their logarithm; ascending."""
+    return np.unique(np.rint(np.geomspace(steps, 1, count)).astype(np.int64))
 
 
 def simulate(
@@ -100,23 +100,29 @@ def simulate(
         precision: "double", or "single": about twice as fast; weights on a grid must stay below 2^24 resolutions, and
             the arithmetic of a step rounds at 6e-8 of its terms. Statistics are in double precision either way.
         threads: all cores by default.
-        progress: called now and then with the share that is done, in [0, 1].
+        progress: called now and then with the share that is done, never less than before; with 1.0 at the end.
         keep_final: whether to keep every trial's last iterate.
 
     Memory depends on d, trials and the number of recorded steps, never on `steps`. Ctrl-C ends the run early and keeps
-    what is complete; only when nothing is does KeyboardInterrupt go on.
+    what is complete: the blocks of trials that had reached the end, or else the recorded steps that all begun blocks
+    had reached (without `final`). Only when nothing is does KeyboardInterrupt go on.
 
     Raises: ValueError naming the argument for anything unusable.
     """
-    run = _Run(problem, method, schedule, steps, trials, seed, record, start, average, precision, first_trial)
-    threads = _check.count("threads", threads or os.cpu_count() or 1)
-    return run.go(threads, progress or (lambda share: None), keep_final)
+    run = _Run(
+        problem, method, schedule, steps, trials, seed, record, start, average, precision, first_trial, keep_final
+    )
+    threads = os.cpu_count() or 1 if threads is None else _check.count("threads", threads)
+    return run.go(threads, progress or (lambda share: None))
 
 
 class _Run:
-    def __init__(self, problem, method, schedule, steps, trials, seed, record, start, average, precision, first):
-        self.problem, self.method, self.average = problem, method, average
-        self.steps = _check.count("steps", steps)
+    def __init__(self, problem, method, schedule, steps, trials, seed, record, start, average, precision, first, final):
+        _check.instance("problem", problem, Problem, "SeparableQuadratic([1.0, 2.0])")
+        _check.instance("method", method, Method, "SR(0.1)")
+        _check.instance("schedule", schedule, Schedule, "InverseTime(1.0)")
+        self.problem, self.method, self.average, self.keep_final = problem, method, average, final
+        self.steps = _check.count("steps", steps, most=2**53)
         self.trials = _check.count("trials", trials)
         self.seed = _check.count("seed", seed, least=0, most=2**63 - 1)
         self.first = _check.count("first_trial", first, least=0)
@@ -128,9 +134,12 @@ class _Run:
         if isinstance(schedule, Table) and schedule.values.size < self.steps - 1:
             raise ValueError(f"the schedule's table needs {self.steps - 1} values, got {schedule.values.size}")
         self.marks = _record(record, self.steps)
-        needed = self.trials * self.marks.size * len(STATISTICS) * 8
+        needed = self.trials * (self.marks.size * len(STATISTICS) + final * problem.dim) * 8
         if needed > MEMORY_LIMIT:
-            raise ValueError(f"trials x recorded steps would need {needed / 2**30:.1f} GiB: lower trials or record")
+            raise ValueError(
+                f"trials x recorded steps must fit in {MEMORY_LIMIT / 2**30:.1f} GiB, got {self.trials} trials and "
+                f"{self.marks.size} steps{' and final' * final}, {needed / 2**30:.1f} GiB: lower trials or record"
+            )
         self.start = self._encode_start(start)
         self.optimum = optimum(problem)
         self.lanes = self._lane_count()
@@ -161,34 +170,38 @@ class _Run:
         widest = max(16, 2**22 // max(self.problem.dim, 1) // 16 * 16)  # a state of at most 32 MiB
         return min(LANES, widest, -(-self.trials // 32) * 32)
 
-    def go(self, threads: int, progress: Callable[[float], None], keep_final: bool) -> Ensemble:
+    def go(self, threads: int, progress: Callable[[float], None]) -> Ensemble:
         begin = self.first // self.lanes * self.lanes
         blocks = [_BlockRun(self, lane) for lane in range(begin, self.first + self.trials, self.lanes)]
-        stop = threading.Event()
+        stop, interrupted = threading.Event(), False
         with ThreadPoolExecutor(threads) as pool:
-            futures = [pool.submit(block.go, stop) for block in blocks]
             try:
+                futures = [pool.submit(block.go, stop) for block in blocks]
                 while wait(futures, timeout=0.1).not_done:
                     progress(sum(block.done for block in blocks) / (len(blocks) * self.steps))
+                for f in futures:
+                    f.result()
+                progress(1.0)
             except KeyboardInterrupt:
-                stop.set()
-        for f in futures:
-            f.result()
-        return self._collect(blocks, stop.is_set(), keep_final)
+                interrupted = True
+            finally:
+                stop.set()  # whatever went wrong, nobody waits for the others any more
+        return self._collect(blocks, interrupted)
 
-    def _collect(self, blocks: list["_BlockRun"], interrupted: bool, keep_final: bool) -> Ensemble:
+    def _collect(self, blocks: list["_BlockRun"], interrupted: bool) -> Ensemble:
         begun = [b for b in blocks if b.done > 0]
         complete = [b for b in begun if b.done == self.steps]
         kept = complete or begun
-        if not kept:
+        marks = self.marks[self.marks <= min((b.done for b in kept), default=0)]
+        if marks.size == 0:
             raise KeyboardInterrupt
-        reached = min(b.done for b in kept)
-        marks = self.marks[self.marks <= reached]
-        out = np.concatenate([b.own(b.out[: marks.size]) for b in kept], axis=-1)
-        values = {name: np.ascontiguousarray(out[:, i]) for i, name in enumerate(STATISTICS)}
+        values = {
+            name: np.concatenate([b.own(b.out[: marks.size, i]) for b in kept], axis=-1)
+            for i, name in enumerate(STATISTICS)
+        }
         final = None
-        if keep_final:
-            states = np.concatenate([b.own(b.block.x) for b in kept], axis=-1).T
+        if self.keep_final and complete:
+            states = np.concatenate([b.own(b.final) for b in complete], axis=-1).T
             final = self.method.decode(states.astype(np.float64), self.problem.box)
         return Ensemble(marks, values, self.optimum, self.settings, final, interrupted)
 
@@ -212,7 +225,7 @@ class _BlockRun:
 
         run = self.run
         target = ensemble.Target(np.asarray(run.optimum.w), float(run.optimum.value))
-        self.block = self._block(ensemble.Block)
+        block = self._block(ensemble.Block)
         self.out = np.empty((run.marks.size, len(STATISTICS), run.lanes))
         objective, noise, method, schedule, observed = run.specs
         t, pace = 1, 2
@@ -220,13 +233,14 @@ class _BlockRun:
             end = min(t + pace, run.steps + 1)
             clock = time.perf_counter()
             ensemble.run(
-                run.seed, objective, noise, method, schedule, observed, target, self.block, self.trial, t, end,
+                run.seed, objective, noise, method, schedule, observed, target, block, self.trial, t, end,
                 run.steps, run.marks, self.out,
             )  # fmt: skip
             spent = time.perf_counter() - clock
+            self._check_range(block.x)
             t, self.done = end, end - 1
             pace = max(1, int(pace * min(8.0, SLICE_SECONDS / max(spent, 1e-9))))
-        self._check_range()
+        self.final = block.x if run.keep_final else None
 
     def _block(self, kind: Any) -> Any:
         run, d, lanes = self.run, self.run.problem.dim, self.run.lanes
@@ -247,9 +261,9 @@ class _BlockRun:
             work=run.problem.workspace(lanes, run.real),
         )
 
-    def _check_range(self) -> None:
+    def _check_range(self, x: np.ndarray) -> None:
         single = self.run.real is np.float32
-        if single and hasattr(self.run.method, "grid") and np.abs(self.block.x).max() >= 2**24:
+        if single and isinstance(self.run.method, R | SR) and np.abs(x).max() >= 2**24:
             raise ValueError("precision='single' holds grid indices below 2^24 only: use 'double' or a coarser grid")
 
 
@@ -266,7 +280,7 @@ def _record(record: Any, steps: int) -> np.ndarray:
     if record is None:
         return log_spaced(steps)
     if np.ndim(record) == 0:
-        return log_spaced(steps, _check.count("record", record))
+        return log_spaced(steps, _check.count("record", record, most=2**20))
     marks = np.asarray(record)
     if marks.ndim != 1 or marks.size == 0 or not np.issubdtype(marks.dtype, np.integer):
         raise ValueError("record must be a number of steps or a non-empty 1-D array of integers")

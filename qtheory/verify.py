@@ -11,6 +11,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from . import _check, real_data
 from .statistics import ErrorBudget
 from .theorems import Evidence, Instance, Theorem, Verdict, all_theorems, find, overall
@@ -225,6 +227,8 @@ def _plain(value: Any) -> Any:
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, float):
         return float(value) if abs(value) < float("inf") else None
     return str(value) if isinstance(value, str) else value

@@ -97,8 +97,8 @@ class SRLinearFloor(Theorem):
             )  # fmt: skip
 
         yield case("rho = 0.1", schedule=InverseSqrt(1.0), steps=100_000)
-        yield case("rho = 0.5, d = 4", rho=0.5, d=4)
-        yield case("two levels", levels=1, role=Role.EDGE)
+        yield case("rho = 0.5, d = 4", rho=0.5, d=4, steps=100)
+        yield case("three levels", levels=2, steps=8, role=Role.EDGE)
         yield case("rho = 0.02", rho=0.02, levels=400, steps=40_000, role=Role.EDGE)
         kink = AbsoluteValue([1.0], 0.1, 0.0, noise=OneBit(1.0), box=(0.0, 200.0))
         yield case("not linear", kink, role=Role.CONTROL, expected=Verdict.OUT_OF_SCOPE)
