@@ -195,7 +195,7 @@ def newton(problem: Problem, w: Vector, gap: Callable[[Vector], float]) -> Vecto
         now, value = gap(w), float(problem.value(w))
         if now < least:
             best, least = w, now
-        elif not value < before:
+        elif not value < before - 1e-12 * abs(before):
             break
     return best
 
@@ -203,8 +203,9 @@ def newton(problem: Problem, w: Vector, gap: Callable[[Vector], float]) -> Vecto
 def _newton_step(problem: Problem, w: Vector, value: float) -> Vector:
     """Newton's step in the coordinates that a gradient step leaves free, a gradient step in those it brings to a face.
 
-    Along the straight line the step ends at the first face, along the projected path nowhere: the lower end is taken.
-    Both are halved until F does not rise, which happens in the end since both start downhill.
+    Two ends are tried, and the lower one is taken: the step projected on the box, which may bring many coordinates to
+    their faces at once, and the step cut short at the first face. Both are halved until F does not rise, which
+    happens in the end since both set off downhill.
     """
     step = -problem.gradient(w) / (problem.constants.L.value or 1.0)
     free = np.ones(w.size, dtype=bool)

@@ -155,11 +155,14 @@ def scaling(
     ratio, centre_y = line_x / math.exp(np.mean(np.log(x))), math.exp(np.mean(np.log(y)))
     ax.set(xscale="log", yscale="log")
     if fitted is not None:
-        label += f": slope {fitted.estimate:.3f} [{fitted.low:.3f}, {fitted.high:.3f}]"
+        label += f"\nslope {fitted.estimate:.3f} [{fitted.low:.3f}, {fitted.high:.3f}], predicted {predicted:g}"
         ax.plot(line_x, centre_y * ratio**fitted.estimate, color=_lighter(look.color, 0.4), zorder=2)
     ax.plot(x, y, look.marker, color=look.color, markersize=6, markeredgecolor="white", label=label, zorder=5)
     ax.errorbar(x, y, yerr=(y - low, high - y), fmt="none", ecolor=look.color, elinewidth=1.0, zorder=4)
-    bound(ax, line_x, centre_y * ratio**predicted, f"predicted slope {predicted:g}")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_minor_formatter(lambda value, place: "")
+    theory = "_predicted" if fitted is not None else f"predicted slope {predicted:g}"
+    bound(ax, line_x, centre_y * ratio**predicted, theory)
 
 
 def legend(fig: Figure, columns: int | Sequence[int] = 2) -> None:
@@ -171,7 +174,7 @@ def legend(fig: Figure, columns: int | Sequence[int] = 2) -> None:
 
     each = [columns] * len(fig.axes) if isinstance(columns, int) else list(columns)
     wanted = [(ax, n) for ax, n in zip(fig.axes, each, strict=True) if n]
-    rows = max(math.ceil(len(ax.get_legend_handles_labels()[0]) / n) for ax, n in wanted)
+    rows = max(math.ceil(_lines(ax) / n) for ax, n in wanted)
     y, from_top = _grow(fig, 0.1 + 0.15 * rows)
     for ax, n in wanted:
         place = {"bbox_to_anchor": (0.0, y - 0.04), "bbox_transform": blended_transform_factory(ax.transAxes, from_top)}
@@ -244,6 +247,11 @@ def _grow(fig: Figure, added: float) -> tuple[float, Transform]:
     fig.set_size_inches(width, height + added)
     fig.set_layout_engine("constrained", rect=(0, 1 - share, 1, share))
     return -height, fig.dpi_scale_trans + ScaledTranslation(0, 1, fig.transFigure)  # type: ignore[arg-type]
+
+
+def _lines(ax: Axes) -> float:
+    """How many lines of text the panel's legend has in one column; a label of two lines stands apart from the next."""
+    return sum(1 + 1.2 * label.count("\n") for label in ax.get_legend_handles_labels()[1])
 
 
 def _look(table: Mapping[str, Look], kind: str) -> Look:

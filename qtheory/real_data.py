@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .datasets import binary_task, digits, fashion_mnist
 from .methods import BC, SGD, SR, Method, R
+from .optimum import optimum
 from .problems import LogisticRegression
 from .quantizers import NearestRounding, StochasticRounding
 from .schedules import InverseTime
@@ -85,3 +86,8 @@ def measure(instance: Instance, theorem: str | None, *, seed: int, failure: floa
 
 def _theorem(name: str) -> Theorem:
     return all_theorems()[name]
+
+
+def optimum_gap(dataset: str, images: str | Path | None = None) -> float:
+    """How far F* of a dataset can be from the truth: the certified gap of its optimum."""
+    return optimum(task(dataset, images)[1]).certificate.gap

@@ -1,6 +1,7 @@
 """What people see: tables that fit a terminal, a progress bar, and the figure of all slacks."""
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -86,7 +87,8 @@ def worst(evidence: list[Evidence]) -> Evidence | None:
 
 
 def _theorem_table(run: Run) -> Table:
-    table = _table("theorem", "verdict", "expected", "checks", "largest measured/bound", "confidence", "time")
+    table = _table("theorem", "verdict", "expected", "checks + controls", "measured/bound, largest", "confidence", "time")
+    table.columns[0].no_wrap = True
     for name in run.theorems:
         evidence = run.of(name)
         if not evidence:
@@ -96,7 +98,7 @@ def _theorem_table(run: Run) -> Table:
         rejected = sum(e.as_expected for e in controls)
         table.add_row(
             Text(name, overflow="fold"), _verdict(run.verdict(name)), _verdict(all_theorems()[name].expected),
-            f"{len(evidence) - len(controls)} + {rejected}/{len(controls)} controls",
+            f"{len(evidence) - len(controls)} + {rejected}/{len(controls)}",
             "" if top is None else interval(top.slack), "" if top is None else _confidence(top),
             f"{sum(e.seconds for e in evidence):.1f} s",
         )  # fmt: skip
@@ -104,12 +106,13 @@ def _theorem_table(run: Run) -> Table:
 
 
 def _data_table(run: Run) -> Table:
-    table = _table("real data", "method", "Δ", "F(w̄_T) - F*", "bound", "verdict")
+    table, before = _table("real data", "method", "Δ", "F(w̄_T) - F*", "bound", "verdict"), ""
     for row in run.rows:
         delta = "" if row.delta is None else f"1/{round(1 / row.delta)}"
         e = row.evidence
         bound, verdict = ("", Text("no theorem", style="dim")) if e is None else (f"{e.bound:.4g}", _verdict(e.verdict))
-        table.add_row(row.dataset, row.method, delta, interval(row.gap), bound, verdict)
+        shown, before = ("" if row.dataset == before else row.dataset), row.dataset
+        table.add_row(shown, row.method, delta, interval(row.gap), bound, verdict)
     return table
 
 
@@ -147,12 +150,13 @@ def draw(run: Run, folder: Path) -> list[Path]:
     """The figure of all slacks, measured / bound, an instance a line; and its numbers."""
     from . import plotting
 
-    evidence = [e for name in run.theorems for e in run.of(name) if e.slack is not None]
+    evidence = [e for name in run.theorems for e in run.of(name) if e.slack is not None and e.slack.width < math.inf]
     if not evidence:
         return []
     with plotting.style():
         fig, [[ax]] = plotting.panels(size=(7.0, 1.0 + 0.16 * len(evidence)))
         _slack_lines(ax, evidence)
+        plotting.legend(fig, 4)
         share = run.settings["share"]
         plotting.caption(
             fig,
@@ -162,7 +166,8 @@ def draw(run: Run, folder: Path) -> list[Path]:
         data = [
             {"theorem": e.theorem, "instance": e.instance, "role": e.role, "verdict": e.verdict,
              "slack": [e.slack.low, e.slack.estimate, e.slack.high]}
-            for e in evidence if e.slack.width < float("inf")
+           
+            for e in evidence
         ]  # fmt: skip
         return list(plotting.save(fig, data, "verify_slack", folder, settings=run.settings))
 
@@ -172,11 +177,13 @@ def _slack_lines(ax: Any, evidence: list[Evidence]) -> None:
         Verdict.HOLDS: "#0072B2", Verdict.VIOLATED: "#D55E00", Verdict.UNDECIDED: "#E69F00",
         Verdict.OUT_OF_SCOPE: "#999999",
     }  # fmt: skip
-    floor = 1e-5
+    floor = 1e-5  # left of this all is one
     for y, e in enumerate(evidence):
         low, middle, high = (max(v, floor) for v in (e.slack.low, e.slack.estimate, e.slack.high))
-        ax.plot([low, min(high, 1e3)], [y, y], color=colour[e.verdict], lw=1.2)
+        ax.plot([low, high], [y, y], color=colour[e.verdict], lw=1.2)
         ax.plot(middle, y, "x" if e.role == Role.CONTROL else "o", color=colour[e.verdict], ms=3.5)
+    for verdict, shade in colour.items():
+        ax.plot([], [], "o", color=shade, ms=3.5, label=str(verdict))
     ax.axvline(1, color="black", lw=0.8, ls="--")
     ax.set_xscale("log")
     ax.set_yticks(range(len(evidence)), [f"{e.theorem.split('/')[1]}: {e.instance}" for e in evidence], fontsize=5)

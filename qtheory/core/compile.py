@@ -13,6 +13,7 @@ import numba
 from llvmlite import binding, ir
 from numba import types
 from numba.core import config
+from numba.core.caching import FunctionCache
 from numba.extending import intrinsic, overload
 
 CONTRACT = {"contract", "nsz"}  # fused multiply-add allowed; everything else is IEEE
@@ -43,15 +44,25 @@ def cache_folder() -> Path:
 _CACHE = str(cache_folder())
 
 
+class _Cache(FunctionCache):
+    """Leaves out what was compiled for a user's own functions: the folder would grow, and no other process find it."""
+
+    def save_overload(self, sig, data):
+        if "CPUDispatcher" not in str(sig):
+            super().save_overload(sig, data)
+
+
 def jit(*, fastmath=CONTRACT, **options):
     """`numba.njit` with the core's settings, cached in `cache_folder()`."""
 
     def decorate(function):
+        compiled = numba.njit(error_model="numpy", fastmath=fastmath, forceinline=False, **options)(function)
         before, config.CACHE_DIR = config.CACHE_DIR, _CACHE
         try:
-            return numba.njit(error_model="numpy", cache=True, fastmath=fastmath, forceinline=False, **options)(function)
+            compiled._cache = _Cache(function)
         finally:
             config.CACHE_DIR = before
+        return compiled
 
     return decorate
 

@@ -1,0 +1,16 @@
+"""Hypothesis profiles: `default` is deterministic and quick; HYPOTHESIS_PROFILE=deep draws many more examples."""
+
+import os
+import sys
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+
+# The first example of a test may compile for seconds.
+settings.register_profile(
+    "default", deadline=None, max_examples=30, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("deep", settings.get_profile("default"), max_examples=500)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+sys.path.insert(0, str(Path(__file__).parent / "core"))  # for `import reference`
