@@ -155,7 +155,7 @@ def scaling(
     ratio, centre_y = line_x / math.exp(np.mean(np.log(x))), math.exp(np.mean(np.log(y)))
     ax.set(xscale="log", yscale="log")
     if fitted is not None:
-        label += f"\nslope {fitted.estimate:.3f} [{fitted.low:.3f}, {fitted.high:.3f}], predicted {predicted:g}"
+        label += f"\nslope {fitted.estimate:.2f} [{fitted.low:.2f}, {fitted.high:.2f}], predicted {predicted:g}"
         ax.plot(line_x, centre_y * ratio**fitted.estimate, color=_lighter(look.color, 0.4), zorder=2)
     ax.plot(x, y, look.marker, color=look.color, markersize=6, markeredgecolor="white", label=label, zorder=5)
     ax.errorbar(x, y, yerr=(y - low, high - y), fmt="none", ecolor=look.color, elinewidth=1.0, zorder=4)

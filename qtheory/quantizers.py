@@ -93,7 +93,7 @@ class Grid:
             bad |= ~self.contains(w)
         if bad.any():
             first = np.asarray(w, dtype=np.float64)[bad].flat[0]
-            where = "" if self.box is None else f" in [{self.box[0]:g}, {self.box[1]:g}]"
+            where = "" if self.box is None or name == "box" else f" in [{self.box[0]:g}, {self.box[1]:g}]"
             raise ValueError(
                 f"{name} must lie on the grid of points {self.delta:g} * (k + {self.offset:g}){where}, got {float(first)!r}"
             )
@@ -133,10 +133,10 @@ class NearestRounding(_Rounding):
 
     def __call__(self, w: Any) -> Vector:
         """w (any shape) rounded. ValueError for NaN."""
-        v, half = self._units(w), 0.5 - self.grid.offset
-        up = np.floor(v + half)
-        over = up - v  # beyond a half where the sum above was rounded up
-        return self.grid.point(up - ((over > half) | ((over == half) & (np.asarray(w) < 0))))
+        v, offset = self._units(w), self.grid.offset
+        k = np.floor(v) if offset else np.rint(v)  # not floor(v + 1/2): that sum is rounded
+        tie = np.abs(v - k) == 0.5 - offset
+        return self.grid.point(np.where(tie, v - offset + np.where(np.asarray(w) < 0, -0.5, 0.5), k))
 
     def mean(self, w: Any) -> Vector:
         """E Q_d(w) = Q_d(w)."""

@@ -14,10 +14,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from .statistics import Interval
 from .theorems import Evidence, Role, Theorem, Verdict, all_theorems
 from .verify import Run
 
+ROUNDING = 1e-6  # an interval that is narrower than this share of its value is shown as a point
 STYLE = {
     Verdict.HOLDS: "green", Verdict.VIOLATED: "red", Verdict.UNDECIDED: "yellow", Verdict.OUT_OF_SCOPE: "dim",
 }  # fmt: skip
@@ -87,22 +87,32 @@ def worst(evidence: list[Evidence]) -> Evidence | None:
 
 
 def _theorem_table(run: Run) -> Table:
-    table = _table("theorem", "verdict", "expected", "checks + controls", "measured/bound, largest", "confidence", "time")
-    table.columns[0].no_wrap = True
+    table = _table("theorem\nsource", "verdict\nexpected", "checks\ncontrols", "measured/bound\nlargest, interval",
+                   "confidence", "time")  # fmt: skip
     for name in run.theorems:
         evidence = run.of(name)
-        if not evidence:
-            continue
-        top = worst(evidence)
-        controls = [e for e in evidence if e.role == Role.CONTROL]
-        rejected = sum(e.as_expected for e in controls)
-        table.add_row(
-            Text(name, overflow="fold"), _verdict(run.verdict(name)), _verdict(all_theorems()[name].expected),
-            f"{len(evidence) - len(controls)} + {rejected}/{len(controls)}",
-            "" if top is None else interval(top.slack), "" if top is None else _confidence(top),
-            f"{sum(e.seconds for e in evidence):.1f} s",
-        )  # fmt: skip
+        if evidence:
+            table.add_row(*_theorem_row(name, run.verdict(name), evidence))
     return table
+
+
+def _theorem_row(name: str, verdict: Verdict, evidence: list[Evidence]) -> Iterator[Text]:
+    """Two lines a theorem, so that the table fits 80 columns."""
+    theorem, top = all_theorems()[name], worst(evidence)
+    controls = [e for e in evidence if e.role == Role.CONTROL]
+    rejected = sum(e.as_expected for e in controls)
+    yield _lines(name.split("/")[1], theorem.source.split(" (")[0])
+    yield Text.assemble(_verdict(verdict), "\n", (str(theorem.expected), "dim"))
+    yield _lines(str(len(evidence) - len(controls)), f"{rejected}/{len(controls)}")
+    if top is None or top.slack is None:
+        yield from (Text(""), Text(""))
+    else:
+        exact = top.slack.width <= ROUNDING * abs(top.slack.estimate)
+        ends = "" if exact else f"[{top.slack.low:.4g}, {top.slack.high:.4g}]"
+        yield _lines(f"{top.slack.estimate:.4g}", ends)
+        certain = top.measured.confidence == 1
+        yield _lines("certain" if certain else f"1 - {1 - top.measured.confidence:.1g}", "exact" if exact else "")
+    yield Text(f"{sum(e.seconds for e in evidence):.1f} s")
 
 
 def _data_table(run: Run) -> Table:
@@ -110,10 +120,15 @@ def _data_table(run: Run) -> Table:
     for row in run.rows:
         delta = "" if row.delta is None else f"1/{round(1 / row.delta)}"
         e = row.evidence
-        bound, verdict = ("", Text("no theorem", style="dim")) if e is None else (f"{e.bound:.4g}", _verdict(e.verdict))
+        bound, verdict = ("", Text("no theorem", style="dim")) if e is None else (f"{e.bound:.3g}", _verdict(e.verdict))
+        gap = f"{row.gap.estimate:.3g} ± {row.gap.width / 2:.1g}"
         shown, before = ("" if row.dataset == before else row.dataset), row.dataset
-        table.add_row(shown, row.method, delta, interval(row.gap), bound, verdict)
+        table.add_row(shown.replace(", ", "\n"), row.method, delta, gap, bound, verdict)
     return table
+
+
+def _lines(first: str, second: str) -> Text:
+    return Text.assemble(first, "\n", (second, "dim"))
 
 
 def _table(*headers: str) -> Table:
@@ -125,16 +140,6 @@ def _table(*headers: str) -> Table:
 
 def _verdict(verdict: Verdict) -> Text:
     return Text(str(verdict), style=STYLE[verdict])
-
-
-def interval(x: Interval) -> str:
-    """An interval as people read it: no ends where it is a point but for rounding errors."""
-    return f"{x.estimate:.4g}" if x.width <= 1e-6 * abs(x.estimate) else str(x)
-
-
-def _confidence(evidence: Evidence) -> str:
-    c = evidence.measured.confidence
-    return "certain" if c == 1 else f"1 - {1 - c:.1g}"
 
 
 def _last_verdict(theorem: Theorem, path: Path) -> str:

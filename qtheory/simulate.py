@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from . import _check
 from ._check import Vector
@@ -174,7 +175,8 @@ class _Run:
         begin = self.first // self.lanes * self.lanes
         blocks = [_BlockRun(self, lane) for lane in range(begin, self.first + self.trials, self.lanes)]
         stop, interrupted = threading.Event(), False
-        with ThreadPoolExecutor(threads) as pool:
+        # The threads are ours: a linear-algebra library that starts its own for each product would only be in the way.
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
             try:
                 futures = [pool.submit(block.go, stop) for block in blocks]
                 while wait(futures, timeout=0.1).not_done:

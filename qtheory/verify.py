@@ -117,7 +117,9 @@ def verify(
     if scale not in ("quick", "full"):
         raise ValueError(f"scale must be 'quick' or 'full', got {scale!r}")
     seed = _check.count("seed", seed, least=0, most=2**63 - 1)
-    jobs = _check.count("jobs", jobs or os.cpu_count() or 1)
+    jobs = _check.count("jobs", (os.cpu_count() or 1) if jobs is None else jobs)
+    if images is not None and not Path(images).is_dir():
+        raise ValueError(f"images must be a folder with Fashion-MNIST's IDX files, got {str(images)!r}")
     theorems = _select(only)
     tasks, skipped = _tasks(theorems, scale, images, real and not only)
     budget = ErrorBudget(TOTAL_FAILURE, max(1, sum(t.sampled for t in tasks)))

@@ -14,7 +14,7 @@ from .noise import noise_words, perturb, sample
 from .objectives import coefficients, gradients, separable, slope, values
 from .random import STEP, fill, uniform
 from .schedules import step_size
-from .steps import advance, query, rounding_words, weight
+from .steps import advance, latent, query, rounding_words, weight
 
 GAP, AVERAGE_GAP, DISTANCE, DEPLOYED_GAP, CHANGED_STEP, CHANGED_START = range(6)
 
@@ -169,10 +169,14 @@ def _observe(method, observed, target, block, t, out):
     for i in range(lanes):
         out[CHANGED_STEP, i] /= d
         out[CHANGED_START, i] /= d
-    for j in range(d):
+    if latent(method):
+        for j in range(d):
+            for i in range(lanes):
+                w[j, i] = block.q[j, i]
+        _gap(observed, target, w, out[DEPLOYED_GAP])
+    else:
         for i in range(lanes):
-            w[j, i] = block.q[j, i]
-    _gap(observed, target, w, out[DEPLOYED_GAP])
+            out[DEPLOYED_GAP, i] = out[GAP, i]
     if block.total.shape[0] == 0:
         for i in range(lanes):
             out[AVERAGE_GAP, i] = np.nan

@@ -9,17 +9,20 @@ from typing import NamedTuple
 import numpy as np
 
 from .compile import RELAXED, jit, like, verb, wide
+from .elementary import exponential
+from .layout import transpose
 from .objectives import _coupled, _no_coefficients, _stored_slope, coefficients, gradients, separable, slope, values
 from .random import BATCH, philox
 
 u32, u64 = np.uint32, np.uint64
+PAD = 16  # features are padded with zeros to a multiple of this, so that no loop has a remainder
 ROWS = 256  # rows of the data that a full gradient takes at a time
 
 
 class LeastSquares(NamedTuple):
     """loss(z, y) = (z - y)^2 / 2."""
 
-    rows: np.ndarray
+    rows: np.ndarray  # (N, p)
     target: np.ndarray
     l2: float
     batch: int
@@ -67,7 +70,16 @@ def _square_slope(objective, z, y):
 
 @loss_slope.of(Logistic)
 def _log_loss_slope(objective, z, y):
-    return -y / (like(z, 1.0) + np.exp(y * z))
+    return -y / (like(z, 1.0) + exponential(y * z))
+
+
+class Batch(NamedTuple):
+    """The workspace of mini-batches; p is d rounded up to a multiple of PAD, as in `rows`."""
+
+    w: np.ndarray  # (lanes, p) the weights, a trial a row
+    g: np.ndarray  # (lanes, p) their gradients
+    chosen: np.ndarray  # (batch,) int64 row numbers
+    z: np.ndarray  # (batch,) predictions, then slopes
 
 
 @gradients.of(LeastSquares, Logistic)
@@ -75,7 +87,7 @@ def _gradients(objective, q, y, work, seed, trial, step):
     if objective.batch == 0:
         _full_gradients(objective, q, y)
     else:
-        _batch_gradients(objective, q, y, seed, trial, step)
+        _batch_gradients(objective, q, y, work, seed, trial, step)
 
 
 @jit()
@@ -87,7 +99,7 @@ def _full_gradients(objective, q, y):
             y[j, i] = objective.l2 * q[j, i]
     scale = q.dtype.type(1.0 / n)
     for start in range(0, n, ROWS):
-        x = objective.rows[start : min(start + ROWS, n)]
+        x = np.ascontiguousarray(objective.rows[start : min(start + ROWS, n), :d])
         z = np.dot(x, q)
         for r in range(z.shape[0]):
             t = objective.target[start + r]
@@ -100,17 +112,19 @@ def _full_gradients(objective, q, y):
 
 
 @jit()
-def _batch_gradients(objective, q, y, seed, trial, step):
-    d, lanes = q.shape
-    w, g = np.empty(d, q.dtype), np.empty(d, q.dtype)
-    chosen = np.empty(objective.batch, np.int64)
-    for i in range(lanes):
-        for j in range(d):
-            w[j] = q[j, i]
-        _draw(chosen, objective.rows.shape[0], seed, trial + i, step)
-        _batch_gradient(objective, chosen, w, g)
-        for j in range(d):
-            y[j, i] = g[j]
+def _batch_gradients(objective, q, y, work, seed, trial, step):
+    transpose(q, work.w)
+    share = like(q[0, 0], 1.0 / objective.batch)
+    for i in range(q.shape[1]):
+        w, g = work.w[i], work.g[i]
+        _draw(work.chosen, objective.rows.shape[0], seed, trial + i, step)
+        _predict(objective.rows, work.chosen, w, work.z)
+        for b in range(work.z.size):
+            work.z[b] = share * loss_slope(objective, work.z[b], objective.target[work.chosen[b]])
+        for j in range(g.size):
+            g[j] = objective.l2 * w[j]
+        _gather(objective.rows, work.chosen, work.z, g)
+    transpose(work.g[:, : q.shape[0]], y)
 
 
 @jit()
@@ -125,20 +139,41 @@ def _draw(chosen, n, seed, trial, step):
 
 
 @jit(fastmath=RELAXED | {"reassoc"})
-def _batch_gradient(objective, chosen, w, g):
+def _predict(rows, chosen, w, z):
+    """z_b = rows[chosen_b] . w, four rows at a time: w is loaded once for them, and their sums do not wait for one another."""
     wide()
-    rows, target, batch, d = objective.rows, objective.target, chosen.size, w.size
-    share = w.dtype.type(1.0 / batch)
-    for j in range(d):
-        g[j] = objective.l2 * w[j]
-    for b in range(batch):
+    whole = chosen.size // 4 * 4
+    for b in range(0, whole, 4):
+        x0, x1, x2, x3 = rows[chosen[b]], rows[chosen[b + 1]], rows[chosen[b + 2]], rows[chosen[b + 3]]
+        s0 = s1 = s2 = s3 = like(w[0], 0.0)
+        for j in range(w.size):
+            s0 += x0[j] * w[j]
+            s1 += x1[j] * w[j]
+            s2 += x2[j] * w[j]
+            s3 += x3[j] * w[j]
+        z[b], z[b + 1], z[b + 2], z[b + 3] = s0, s1, s2, s3
+    for b in range(whole, chosen.size):
         x = rows[chosen[b]]
-        z = like(w[0], 0.0)
-        for j in range(d):
-            z += x[j] * w[j]
-        s = share * loss_slope(objective, z, target[chosen[b]])
-        for j in range(d):
-            g[j] += s * x[j]
+        s = like(w[0], 0.0)
+        for j in range(w.size):
+            s += x[j] * w[j]
+        z[b] = s
+
+
+@jit()
+def _gather(rows, chosen, s, g):
+    """g += sum_b s_b rows[chosen_b], four rows at a time."""
+    wide()
+    whole = chosen.size // 4 * 4
+    for b in range(0, whole, 4):
+        x0, x1, x2, x3 = rows[chosen[b]], rows[chosen[b + 1]], rows[chosen[b + 2]], rows[chosen[b + 3]]
+        s0, s1, s2, s3 = s[b], s[b + 1], s[b + 2], s[b + 3]
+        for j in range(g.size):
+            g[j] += (s0 * x0[j] + s1 * x1[j]) + (s2 * x2[j] + s3 * x3[j])
+    for b in range(whole, chosen.size):
+        x = rows[chosen[b]]
+        for j in range(g.size):
+            g[j] += s[b] * x[j]
 
 
 @values.of(LeastSquares, Logistic)
@@ -147,7 +182,7 @@ def _values(objective, w, out):
     for i in range(lanes):
         out[i] = 0.0
     for start in range(0, n, ROWS):
-        z = np.dot(objective.rows[start : min(start + ROWS, n)], w)
+        z = np.dot(np.ascontiguousarray(objective.rows[start : min(start + ROWS, n), : w.shape[0]]), w)
         for r in range(z.shape[0]):
             t = objective.target[start + r]
             for i in range(lanes):

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .compile import inline, jit, verb
+from .compile import inline, jit, verb, wide
+from .gaussian_cells import cell, tail
 from .rounding import Nearest, Stochastic, clip, jump
 
 GAP, DISTANCE, GRADIENT_SQUARE, GRADIENT_L1 = range(4)  # rows of Window.observed
@@ -19,47 +20,48 @@ RESULTS = 8
 T, MARK, SIDE, BEGIN, END = range(5)  # of Window.place
 LEAKED, SUM_SQUARE = range(2)  # of Window.sums
 
-_ROOT_HALF, _ROOT_TWO_PI = math.sqrt(0.5), math.sqrt(2 * math.pi)
-
 
 class Window(NamedTuple):
-    """The states `first`, ..., `first` + n - 1, what is known of each, and the law on them.
+    """Consecutive states, what is known of each, and the law on them.
 
     The law has one row, the mass p_t(k); or two, the second being E[S_t; state k] with S_t = sum_{s<=t} (w_s - w*),
     which gives E S_t^2 by S_{t+1} = S_t + (w_{t+1} - w*).
     """
 
-    first: int
-    values: np.ndarray  # (n, m) the stochastic gradient's outcomes; NaN where a state must not be reached
-    chances: np.ndarray  # (n, m) their probabilities
+    states: np.ndarray  # (n,) float64: the indices first, first + 1, ...
+    values: np.ndarray  # (m, n) the stochastic gradient's outcomes; NaN where a state must not be reached
+    chances: np.ndarray  # (m, n) their probabilities
     offset: np.ndarray  # (n,) w - w*
     observed: np.ndarray  # (4, n) F - F*, (w - w*)^2, E g^2, E|g|
     law: np.ndarray  # (2, rows, n): the law now at [place[SIDE]], zeros at the other
     occupation: np.ndarray  # (n,) the sum of the laws of steps 1, ..., t
+    work: np.ndarray  # (3, n)
     place: np.ndarray  # (5,) int64: t, next mark, side, and the range of states [begin, end) that hold mass
     sums: np.ndarray  # (2,) the mass cut off, E S_t^2
 
 
 @verb
-def chance_up(q, s):
-    """The probability that a displacement s (in grid units) is rounded up."""
+def chances(q, s):
+    """The probabilities that a displacement s (in grid units) is rounded down, and up."""
 
 
-@chance_up.of(Stochastic)
-def _chance_fraction(q, s):
-    return s - np.floor(s)
+@chances.of(Stochastic)
+def _chances_stochastic(q, s):
+    # Not 1 - up: for s < 0 near 0 that would lose the relative precision of a rare move.
+    down = np.floor(s)
+    return down + 1.0 - s, s - down
 
 
-@chance_up.of(Nearest)
-def _chance_none(q, s):
-    return 0.0  # both ends of a jump are the same
+@chances.of(Nearest)
+def _chances_nearest(q, s):
+    return 1.0, 0.0  # both ends of the jump are the same
 
 
 @jit(nogil=True)
 def evolve(q, sigma, reach, window, alphas, horizon, marks, allowance, out):
     """Move the law on to step `horizon`; out[marks, RESULTS] at the steps `marks` (ascending).
 
-    sigma: the standard deviation of Gaussian noise around `values` (n, 1), cut off beyond `reach` standard deviations;
+    sigma: the standard deviation of Gaussian noise around `values` (1, n), cut off beyond `reach` standard deviations;
     0 for the finite law. alphas[t - 1] is alpha_t. allowance: the mass that a step may cut off at each end.
     Returns NaN at the end; or, before a step that leads out of the window, the index that the window must reach
     (the state itself where its values are NaN).
@@ -105,47 +107,113 @@ def _scatter(q, sigma, reach, window, p, to, minus_alpha, seen):
 
 @jit()
 def _scatter_finite(q, window, p, to, minus_alpha, seen):
-    first, n, pair = window.first, p.shape[1], p.shape[0] == 2
+    a, b, n = window.place[BEGIN], window.place[END], p.shape[1]
+    far, down, up = window.work[0], window.work[1], window.work[2]
     begin, end, square = n, 0, 0.0
-    for i in range(window.place[BEGIN], window.place[END]):
-        mass, k = p[0, i], np.float64(first + i)
-        if mass == 0.0:
-            continue
-        for o in range(window.values.shape[1]):
-            s = minus_alpha * window.values[i, o] * q.inverse
-            low, high, up = jump(q, k, s, 1.0), jump(q, k, s, 0.0), chance_up(q, s)
-            if not (low >= first and high < first + n):
-                return begin, end, square, k if math.isnan(s) else (low if low < first else high)
-            share = window.chances[i, o]
-            a, b = int(low) - first, int(high) - first
-            to[0, a] += mass * share * (1.0 - up)
-            to[0, b] += mass * share * up
-            if pair:
-                to[1, a] += p[1, i] * share * (1.0 - up)
-                to[1, b] += p[1, i] * share * up
-            begin, end = min(begin, a), max(end, b + 1)
-            if seen:  # the error is relative to the projected point
-                s = clip(s, q.low - k, q.high - k)
-                square += mass * share * ((1.0 - up) * (low - k - s) ** 2 + up * (high - k - s) ** 2)
+    for o in range(window.values.shape[0]):
+        _plan(q, window.states[a:b], window.values[o, a:b], minus_alpha, far[a:b], down[a:b], up[a:b])
+        i, share = a, window.chances[o]
+        while i < b:
+            if p[0, i] == 0.0:
+                i += 1
+                continue
+            stop = _run(far, i, b)  # states i, ..., stop - 1 jump equally far: their mass moves in one piece
+            low = np.floor(0.5 * far[i])
+            high = far[i] - low
+            if not (i + low >= 0.0 and stop - 1 + high < n):
+                return begin, end, square, _missing(window.states, i, stop, low, high)
+            lower, upper = int(low), int(high)
+            for row in range(p.shape[0]):
+                _shift(p[row], share, down, i, stop, to[row], lower)
+                _shift(p[row], share, up, i, stop, to[row], upper)
+            begin, end = min(begin, i + lower), max(end, stop + upper)
+            i = stop
+        if seen:
+            square += _square(q, window, o, p[0], minus_alpha)
     return begin, end, square, np.nan
 
 
 @jit()
+def _plan(q, states, values, minus_alpha, far, down, up):
+    """Where each state may jump to, relative to itself, and with which probabilities.
+
+    The two ends of a jump are equal or neighbours, so that their sum `far` tells both.
+    """
+    wide()
+    for i in range(states.size):
+        s = minus_alpha * values[i] * q.inverse
+        far[i] = (jump(q, states[i], s, 1.0) - states[i]) + (jump(q, states[i], s, 0.0) - states[i])
+        down[i], up[i] = chances(q, s)
+
+
+@jit()
+def _run(far, i, end):
+    """The end of the run of equal entries that starts at i: by whole pieces, which vectorise, then one by one."""
+    stop = i + 1
+    while stop + 32 <= end and far[stop] == far[i]:
+        other = 0
+        for j in range(stop, stop + 32):
+            other += far[j] != far[i]
+        if other > 0:
+            break
+        stop += 32
+    while stop < end and far[stop] == far[i]:
+        stop += 1
+    return stop
+
+
+@inline
+def _shift(mass, share, part, i, stop, to, by):
+    if stop - i == 1:
+        to[i + by] += mass[i] * share[i] * part[i]
+    else:
+        _shift_run(mass[i:stop], share[i:stop], part[i:stop], to[i + by : stop + by])
+
+
+@jit()
+def _shift_run(mass, share, part, to):
+    wide()
+    for i in range(mass.size):
+        to[i] += mass[i] * share[i] * part[i]
+
+
+@jit()
+def _missing(states, i, stop, low, high):
+    """The index that a run of states, jumping equally far, asks for."""
+    if math.isnan(low):
+        return states[i]
+    return states[i] + low if i + low < 0.0 else states[stop - 1] + high
+
+
+@jit()
+def _square(q, window, o, mass, minus_alpha):
+    """The part of E r^2 that the outcome o contributes, r relative to the point held to the box."""
+    far, down, up = window.work[0], window.work[1], window.work[2]
+    total = 0.0
+    for i in range(window.place[BEGIN], window.place[END]):
+        if mass[i] > 0.0:
+            k, low = window.states[i], np.floor(0.5 * far[i])
+            s = clip(minus_alpha * window.values[o, i] * q.inverse, q.low - k, q.high - k)
+            square = down[i] * (low - s) ** 2 + up[i] * (far[i] - low - s) ** 2
+            total += mass[i] * window.chances[o, i] * square
+    return total
+
+
+@jit()
 def _scatter_gaussian(q, sigma, reach, window, p, to, minus_alpha):
-    first, n = window.first, p.shape[1]
+    first, n = int(window.states[0]), p.shape[1]
     begin, end, cut, square = n, 0, 0.0, 0.0
     spread = -minus_alpha * sigma * q.inverse
     for i in range(window.place[BEGIN], window.place[END]):
         if p[0, i] == 0.0:
             continue
-        k = np.float64(first + i)
-        mean = k + minus_alpha * window.values[i, 0] * q.inverse
+        mean = window.states[i] + minus_alpha * window.values[0, i] * q.inverse
         low = clip(np.floor(mean - reach * spread), q.low, q.high)
         high = clip(np.floor(mean + reach * spread) + 1.0, q.low, q.high)
         if not (low >= first and high < first + n):
             return begin, end, cut, square, low if low < first else high
         a, b = int(low) - first, int(high) - first
-        lower, upper = _tail((mean - low) / spread), _tail((high - mean) / spread)
+        lower, upper = tail((mean - low) / spread), tail((high - mean) / spread)
         if low == q.low:
             _add(to, a, p, i, lower)
         else:
@@ -167,51 +235,6 @@ def _scatter_gaussian(q, sigma, reach, window, p, to, minus_alpha):
 def _add(to, j, p, i, share):
     for row in range(p.shape[0]):
         to[row, j] += p[row, i] * share
-
-
-@inline
-def _tail(z):
-    """P(standard Gaussian > z)."""
-    return 0.5 * math.erfc(z * _ROOT_HALF)
-
-
-@verb
-def cell(q, k, mean, spread):
-    """How a Gaussian's mass in [k, k + 1] is rounded: the masses that go to k and to k + 1, and the part of E r^2."""
-
-
-@cell.of(Stochastic)
-def _cell_stochastic(q, k, mean, spread):
-    # y in [0, 1] goes up with chance y, and its error has the mean square y (1 - y).
-    zero, one, two = _moments(k, k + 1.0, k, mean, spread)
-    one = clip(one, 0.0, zero)
-    return zero - one, one, max(one - two, 0.0)
-
-
-@cell.of(Nearest)
-def _cell_nearest(q, k, mean, spread):
-    down, _, below = _moments(k, k + 0.5, k, mean, spread)
-    up, _, above = _moments(k + 0.5, k + 1.0, k + 1.0, mean, spread)
-    return down, up, max(below, 0.0) + max(above, 0.0)
-
-
-@jit()
-def _moments(a, b, origin, mean, spread):
-    """E[y^i; a < m < b] for i = 0, 1, 2, with m Gaussian and y = m - origin.
-
-    y = c + spread z: int phi = M0, int z phi = phi(z_a) - phi(z_b), int z^2 phi = M0 + z_a phi(z_a) - z_b phi(z_b).
-    """
-    za, zb, c = (a - mean) / spread, (b - mean) / spread, mean - origin
-    if za >= 0.0:  # differences of the tail that is small, so that nothing cancels
-        zero = _tail(za) - _tail(zb)
-    elif zb <= 0.0:
-        zero = _tail(-zb) - _tail(-za)
-    else:
-        zero = 1.0 - _tail(-za) - _tail(zb)
-    fa, fb = math.exp(-0.5 * za * za) / _ROOT_TWO_PI, math.exp(-0.5 * zb * zb) / _ROOT_TWO_PI
-    one = c * zero + spread * (fa - fb)
-    two = c * c * zero + 2.0 * c * spread * (fa - fb) + spread * spread * (zero + za * fa - zb * fb)
-    return zero, one, two
 
 
 @jit()

@@ -55,10 +55,10 @@ def jump(q, k, s, u):
 @jump.of(Nearest)
 def _jump_nearest(q, k, s, u):
     half = like(s, 0.5)
-    up = np.floor(s + half)
-    over = up - s  # beyond a half where the sum above was rounded up
-    down = over > half or (over == half and k + q.offset + s < like(s, 0.0))
-    return clip(k + (up - like(s, 1.0) if down else up), q.low, q.high)
+    r = np.rint(s)  # not floor(s + 1/2): that sum is rounded
+    if abs(s - r) == half:
+        r = s - half if k + q.offset + s < like(s, 0.0) else s + half
+    return clip(k + r, q.low, q.high)
 
 
 @jump.of(Stochastic)
@@ -75,11 +75,11 @@ def level(q, w, u):
 @level.of(Nearest)
 def _level_nearest(q, w, u):
     # Not a jump from index 0: subtracting the offset would swallow a small w, and with it the sign.
-    v, half = w * q.inverse, like(w, 0.5) - q.offset
-    up = np.floor(v + half)
-    over = up - v
-    down = over > half or (over == half and w < like(w, 0.0))
-    return clip(up - like(w, 1.0) if down else up, q.low, q.high)
+    v, half = w * q.inverse, like(w, 0.5)
+    k = np.rint(v) if q.offset == like(w, 0.0) else np.floor(v)
+    if abs(v - k) == half - q.offset:
+        k = v - q.offset + (-half if w < like(w, 0.0) else half)
+    return clip(k, q.low, q.high)
 
 
 @level.of(Stochastic)

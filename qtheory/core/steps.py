@@ -82,6 +82,21 @@ def _weight_grid(method, x):
 
 
 @verb
+def latent(method):
+    """Whether the query differs from the weight."""
+
+
+@latent.of(Sgd, *_ON_GRID)
+def _open(method):
+    return False
+
+
+@latent.of(*_LATENT)
+def _latent(method):
+    return True
+
+
+@verb
 def query(method, x, u):
     """The weight at which the gradient is taken."""
 

@@ -1,4 +1,4 @@
-"""One coordinate of a problem in one number type: float64 (any problem), or fractions (those whose data are numbers)."""
+"""One coordinate of a problem in one number type: float64 (any problem), or fractions (quadratic, piecewise linear)."""
 
 from fractions import Fraction
 from typing import Any
@@ -42,7 +42,7 @@ class RealCoordinate:
 
 
 class RationalCoordinate:
-    """The same in exact fractions, of the problem's numbers as they stand: F_j = curvature e^2 / 2 + side e, e = w - c."""
+    """The same in exact fractions of the stored numbers: F_j = curvature e^2 / 2 + side e, with e = w - center."""
 
     def __init__(self, problem: Problem, j: int) -> None:
         if isinstance(problem, SeparableQuadratic):
@@ -98,8 +98,7 @@ def _objects(values: list) -> np.ndarray:
 
 def coordinates(problem: Problem, rational: bool, *, one: bool) -> list[Coordinate]:
     """The coordinates of a problem that falls apart into them. `one`: a single coordinate need not be `separable`."""
-    if not isinstance(problem, Problem):
-        raise ValueError(f"problem must be a Problem, got {type(problem).__name__}")
+    _check.instance("problem", problem, Problem, "SeparableQuadratic([1.0, 2.0])")
     if not (problem.separable or (one and problem.dim == 1)):
         wanted = "separable" + one * " or one-dimensional"
         raise ValueError(f"problem must be {wanted}, got {type(problem).__name__} with d={problem.dim}")
@@ -119,8 +118,7 @@ def require_finite(problem: Problem) -> None:
 
 def step_sizes(schedule: Schedule, steps: int, rational: bool) -> Any:
     """alpha_1, ..., alpha_steps; a table may end one earlier, as the last iterate takes no step."""
-    if not isinstance(schedule, Schedule):
-        raise ValueError(f"schedule must be a Schedule such as Constant(0.1), got {schedule!r}")
+    _check.instance("schedule", schedule, Schedule, "InverseTime(1.0)")
     count = steps
     if isinstance(schedule, Table):
         count = min(steps, schedule.values.size)

@@ -33,12 +33,22 @@ class Rounding:
         """The indices that k + s is rounded to."""
         if self.stochastic:
             down = floor(s)
-            up = s - down
-            return [(self._hold(k + down + i), q) for i, q in ((0, 1 - up), (1, up)) if q > 0]
-        nearest = floor((2 * s + 1) / 2)
-        if 2 * (nearest - s) == 1 and k + self.offset + s < 0:
-            nearest -= 1
-        return [(self._hold(k + nearest), self.one)]
+            chances = (0, down + 1 - s), (1, s - down)
+            return [(self._hold(k + down + i), q) for i, q in chances if q > 0]
+        r = round(s)
+        if 2 * abs(s - r) == 1:
+            r = floor(s) if k + self.offset + s < 0 else floor(s) + 1
+        return [(self._hold(k + r), self.one)]
+
+    def levels(self, w: Any) -> list[tuple[int, Any]]:
+        """The indices that the real number w is rounded to."""
+        v, half = w * self.inverse, self.one / 2
+        if self.stochastic:
+            return self.jump(0, v - self.offset)
+        k = floor(v) if self.offset else round(v)
+        if abs(v - k) == half - self.offset:
+            k = floor(v - self.offset + (-half if w < 0 else half))
+        return [(self._hold(k), self.one)]
 
     def error(self, k: int, s: Any) -> Any:
         """E r^2, with r the rounding error relative to the point held to the box."""
@@ -98,7 +108,7 @@ class Latent(RealWeight):
 
     def query(self, x: Any) -> Outcomes:
         q = self.rounding
-        return [(q.point(k), chance) for k, chance in q.jump(0, x * q.inverse - q.offset)]
+        return [(q.point(k), chance) for k, chance in q.levels(x)]
 
 
 Moves = OnGrid | RealWeight

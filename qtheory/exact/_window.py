@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import erf, ndtri
 
 from .._check import Vector
-from ..methods import R, SR
+from ..methods import SR, R
 from ..problems import Gaussian, OneBit
 from ._coordinate import RealCoordinate
 
@@ -40,7 +40,7 @@ def window_law(
         window = tables.grow(window, missing, leak)
         missing = core.evolve(q, sigma, reach, window, alphas, steps, marks, allowance, out)
     begin, end = window.place[core.BEGIN], window.place[core.END]
-    final = window.first + np.arange(begin, end), window.law[window.place[core.SIDE], 0, begin:end].copy()
+    final = window.states[begin:end].astype(np.int64), window.law[window.place[core.SIDE], 0, begin:end].copy()
     return out, final, float(window.sums[core.LEAKED])
 
 
@@ -56,20 +56,20 @@ class _Tables:
         if high - low >= SMALL_GRID:
             low, high = max(low, k - START_STATES), min(high, k + START_STATES)
         window = self._empty(int(low), int(high) - int(low) + 1, rows)
-        i = k - window.first
+        i = k - int(low)
         window.law[0, 0, i] = 1.0
         window.place[-2:] = i, i + 1
         return window
 
     def grow(self, old: Any, missing: float, leak: float) -> Any:
         """A window that reaches the index `missing`, and half as far again as the old one did."""
-        first, last = old.first, old.first + old.occupation.size - 1
+        first, last = int(old.states[0]), int(old.states[-1])
         if first <= missing <= last:
             noise, w = self.coordinate.problem.noise, self.grid.point(missing)
             slope = self.coordinate.slope([w])
             noise.support(slope)  # this raises, for a slope beyond what the noise can have as its mean
             raise ValueError(f"{noise!r} has no outcomes at w = {w:g}, where the slope is {slope[0]:g}")
-        margin = old.occupation.size // 2
+        shift, margin = first, old.states.size // 2
         low, high = self.grid.index_range
         span = max(last, missing) - min(first, missing) + 1
         if not span <= MOST_STATES:
@@ -80,42 +80,47 @@ class _Tables:
         first = int(max(low, missing - margin)) if missing < first else first
         last = int(min(high, missing + margin)) if missing > last else last
         new = self._empty(first, last - first + 1, old.law.shape[1])
-        shift = old.first - first
-        kept = slice(shift, shift + old.occupation.size)
+        shift -= first
+        kept = slice(shift, shift + old.states.size)
         new.law[:, :, kept], new.occupation[kept] = old.law, old.occupation
         new.place[:], new.sums[:] = old.place, old.sums
         new.place[-2:] += shift
         return new
 
     def _empty(self, first: int, n: int, rows: int) -> Any:
-        w = self.grid.point(np.arange(first, first + n))
+        states = np.arange(first, first + n, dtype=np.float64)
+        w = self.grid.point(states)
         values, chances, square, absolute = _noise_tables(self.coordinate.problem.noise, self.coordinate.slope(w))
         offset = w - self.coordinate.star
         return self.kind(
-            first=first,
+            states=states,
             values=values,
             chances=chances,
             offset=offset,
             observed=np.stack([self.coordinate.excess(w), offset**2, square, absolute]),
             law=np.zeros((2, rows, n)),
             occupation=np.zeros(n),
+            work=np.empty((3, n)),
             place=np.zeros(5, dtype=np.int64),
             sums=np.zeros(2),
         )
 
 
 def _noise_tables(noise: Any, slope: Vector) -> tuple[Vector, Vector, Vector, Vector]:
-    """The outcomes (n, m) and their probabilities, E g^2 and E|g| (n,), for slopes (n,)."""
-    if isinstance(noise, Gaussian) and noise.sigma > 0:
-        z = np.abs(slope) / (noise.sigma * np.sqrt(2))
-        absolute = np.abs(slope) * erf(z) + noise.sigma * np.sqrt(2 / np.pi) * np.exp(-z * z)
-        return slope[:, None].copy(), np.ones((slope.size, 1)), slope**2 + noise.sigma**2, absolute
+    """The outcomes (m, n) and their probabilities, E g^2 and E|g| (n,), for slopes (n,)."""
     if isinstance(noise, Gaussian):
-        return slope[:, None].copy(), np.ones((slope.size, 1)), slope**2, np.abs(slope)
+        return _gaussian_tables(noise.sigma, slope)
     # The window also holds states that the run never reaches; only reaching one is an error.
     refused = np.abs(slope) > noise.scale if isinstance(noise, OneBit) else np.zeros(slope.shape, dtype=bool)
-    values, chances = noise.support(np.where(refused, 0.0, slope))
-    values, chances = np.array(values), np.array(chances)
-    square, absolute = np.sum(chances * values**2, axis=-1), np.sum(chances * np.abs(values), axis=-1)
-    values[refused] = np.nan
+    values, chances = (np.array(a.T, order="C") for a in noise.support(np.where(refused, 0.0, slope)))
+    square, absolute = np.sum(chances * values**2, axis=0), np.sum(chances * np.abs(values), axis=0)
+    values[:, refused] = np.nan
     return values, chances, square, absolute
+
+
+def _gaussian_tables(sigma: float, slope: Vector) -> tuple[Vector, Vector, Vector, Vector]:
+    absolute = np.abs(slope)
+    if sigma > 0:
+        z = absolute / (sigma * np.sqrt(2))
+        absolute = absolute * erf(z) + sigma * np.sqrt(2 / np.pi) * np.exp(-z * z)
+    return slope[None].copy(), np.ones((1, slope.size)), slope**2 + sigma**2, absolute

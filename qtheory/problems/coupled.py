@@ -75,6 +75,14 @@ class DenseQuadratic(Problem):
 
         return dense.DenseQuadratic(self.matrix.astype(real), self.center.astype(real))
 
+    def workspace(self, lanes: int, real: type) -> tuple:
+        from ..core import dense
+
+        d = self.dim
+        queries = np.full((d, lanes), np.nan, real)  # nothing is accounted for yet: the first step multiplies
+        counts = np.zeros(lanes, np.int64), np.zeros(lanes + 1, np.int64)
+        return dense.Products(queries, np.empty((lanes, d), real), np.empty((d, lanes), real), *counts)
+
 
 @dataclass(frozen=True, eq=False)
 class CubicPerturbed(Problem):

@@ -63,7 +63,14 @@ class _LinearModel(Problem):
         from ..core import linear_models
 
         kind = getattr(linear_models, self._spec)  # type: ignore[attr-defined]
-        return kind(self.X.astype(real), self.y.astype(real), real(self.l2), self.batch)
+        rows = np.pad(self.X, ((0, 0), (0, -self.dim % linear_models.PAD))).astype(real)
+        return kind(rows, self.y.astype(real), real(self.l2), self.batch)
+
+    def workspace(self, lanes: int, real: type) -> tuple:
+        from ..core import linear_models
+
+        w, z = np.zeros((lanes, self.dim + -self.dim % linear_models.PAD), real), np.empty(self.batch, real)
+        return linear_models.Batch(w, np.empty_like(w), np.empty(self.batch, np.int64), z)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,5 @@
 """The compiled loop against a plain reference, and against itself: no bit depends on how the work is divided."""
 
-from dataclasses import replace
-
 import numba
 import numpy as np
 import pytest
@@ -35,6 +33,7 @@ SPECTRUM, CENTER = np.array([0.7, 1.3, 2.1, 0.4, 1.0]), np.array([0.31, -0.52, 0
 ROTATION = np.linalg.qr(rng.normal(size=(D, D)))[0]
 MATRIX = ROTATION * SPECTRUM @ ROTATION.T
 BOX = (-1.0, 1.0)
+TABLE = Table(0.5 / np.arange(1, 99) ** 0.7)
 FINE, HALF = Grid(0.125), Grid(0.25, 0.5, (-1.125, 1.125))
 
 
@@ -53,8 +52,8 @@ def custom(**options):
     return CustomProblem(log_cosh, log_cosh_gradient, D, CENTER, minimiser=CENTER, **options)
 
 
-# Each row is compiled once for this file; together they meet every objective, noise, method and schedule, and every
-# pair (noise, method) that draws its random words in another way.
+# A row costs seconds of compilation. Together they meet each objective, noise and schedule, each method on separable
+# and on other objectives (R on the former only), and every way of sharing random words between noise and rounding.
 CASES = {
     "quadratic-sr": (
         SeparableQuadratic(SPECTRUM, CENTER, noise=Rademacher(0.6), box=BOX), SR(FINE), InverseTime(0.4)),
@@ -62,20 +61,17 @@ CASES = {
     "quadratic-bc": (
         SeparableQuadratic(SPECTRUM, CENTER, noise=Gaussian(0.3), box=(-1.125, 1.125)),
         BC(StochasticRounding(HALF)), Constant(0.07)),
-    "quadratic-bc-nearest": (
-        SeparableQuadratic(SPECTRUM, CENTER), BC(NearestRounding(0.3)), Table(0.5 / np.arange(1, 99) ** 0.7)),
-    "absolute-sr": (
-        AbsoluteValue(SPECTRUM, 1.1 * SPECTRUM, CENTER, noise=OneBit(2.5)), SR(Grid(0.2, 0.5)), InverseSqrt(0.11)),
-    "linear-sr": (Linear(CENTER, noise=OneBit(1.0), box=BOX), SR(FINE), InverseSqrt(0.11)),
     "absolute-r": (
         AbsoluteValue(SPECTRUM, 2.0, CENTER, noise=Rademacher(1.7), box=BOX), R(Grid(0.1)), Constant(0.043)),
+    "absolute-bc-nearest": (
+        AbsoluteValue(SPECTRUM, 1.1 * SPECTRUM, CENTER, noise=OneBit(2.5)), BC(NearestRounding(Grid(0.2, 0.5))), TABLE),
+    "linear-bc-nearest": (Linear(CENTER, noise=OneBit(1.0), box=BOX), BC(NearestRounding(FINE)), TABLE),
     "dense-sr": (DenseQuadratic(MATRIX, CENTER, noise=Gaussian(0.4)), SR(FINE), InverseTime(0.4)),
     "logistic-bc": (LogisticRegression(X, LABELS, 0.1, batch=6), BC(0.25), Constant(0.11)),
     "least-squares-sgd": (LeastSquares(X, LABELS, 0.05, noise=Rademacher(0.3)), SGD(), InverseTime(0.6)),
     "least-squares-batch-sgd": (
         LeastSquares(X, LABELS, 0.05, batch=5, noise=Rademacher(0.3), box=BOX), SGD(), InverseTime(0.6)),
-    "cubic-bc-nearest": (
-        replace(CubicPerturbed(D, 1.3), noise=OneBit(9.0)), BC(NearestRounding(0.25)), InverseTime(3.0)),
+    "cubic-bc-nearest": (CubicPerturbed(D, 1.3), BC(NearestRounding(0.25)), InverseTime(3.0)),
     "custom-sr": (custom(noise=NoNoise()), SR(FINE), Constant(0.021)),
 }  # fmt: skip
 cases = pytest.mark.parametrize("name", CASES)
@@ -97,7 +93,7 @@ def test_a_seed_that_differs_in_its_high_word_is_told_apart():
 
 
 def check_against_reference(problem, method, schedule, *, tolerance, precision="double", reference_seed=2**40 + 3):
-    # tolerance: the core draws Gaussians in single precision. On the grid that moves no index here, where seeds are fixed.
+    # tolerance: the core draws Gaussians in single precision. On the grid that moves no index with these fixed seeds.
     steps, seed, first = 60, 2**40 + 3, 1000
     marks = np.array([1, 2, 3, 10, 59, 60])
     ours = simulate(
@@ -118,3 +114,76 @@ def check_against_reference(problem, method, schedule, *, tolerance, precision="
             expected = reference.statistics(problem, ours.optimum, path, t)
             got = {key: ours.values[key][m, i] for key in STATISTICS}
             assert got == pytest.approx(expected, rel=tolerance, abs=tolerance), (i, t)
+
+
+# --- no bit depends on how the work is divided
+
+TRIALS, RECORD = 230, np.array([1, 2, 7, 40])  # 230: neither a multiple of a block nor of a vector
+
+
+def outcome(name, **options):
+    problem, method, schedule = CASES[name]
+    options = {"steps": 40, "trials": TRIALS, "seed": 5, "record": RECORD, "keep_final": True, "threads": 1} | options
+    return simulate(problem, method, schedule, **options)
+
+
+def parts(ensemble):
+    return {**ensemble.values, "final": ensemble.final.T}
+
+
+def same_bytes(a, *runs, but=()):
+    b = {key: np.concatenate([parts(run)[key] for run in runs], axis=-1) for key in parts(a)}
+    return all(value.tobytes() == b[key].tobytes() for key, value in parts(a).items() if key not in but)
+
+
+@cases
+def test_results_are_the_same_bytes_however_the_work_is_divided(name, monkeypatch):
+    whole = outcome(name)
+    assert same_bytes(whole, outcome(name, threads=2))
+    assert same_bytes(whole, *(outcome(name, trials=n, first_trial=k) for k, n in ((0, 97), (97, 1), (98, 132))))
+    assert same_bytes(whole, outcome(name, average=False), but=["average_gap"])
+    with monkeypatch.context() as patch:
+        patch.setattr(simulation, "SLICE_SECONDS", 0.0)  # one step at a time
+        assert same_bytes(whole, outcome(name, threads=2))
+    for lanes in (32, 64, 128):
+        with monkeypatch.context() as patch:
+            patch.setattr(simulation, "LANES", lanes)
+            assert same_bytes(whole, outcome(name, threads=2)), lanes
+    assert same_bytes(whole, outcome(name, seed=6)) == (name == "cubic-bc-nearest")  # the only one without randomness
+
+
+@pytest.mark.parametrize("lanes", [32, 64, 128])
+def test_single_precision_is_the_same_bytes_in_blocks_of_any_size(lanes, monkeypatch):
+    whole = outcome("quadratic-sr", precision="single")
+    monkeypatch.setattr(simulation, "LANES", lanes)
+    assert same_bytes(whole, outcome("quadratic-sr", precision="single", threads=2))
+    assert not same_bytes(whole, outcome("quadratic-sr", precision="single", seed=6))
+
+
+def test_trials_differ_from_each_other():
+    final = outcome("quadratic-sgd").final
+    assert np.unique(final, axis=0).shape == final.shape
+
+
+def test_many_coordinates_are_the_same_bytes_however_their_groups_are_cut(monkeypatch):
+    # More coordinates than the buffers of random words hold at once, for each size of block.
+    problem = SeparableQuadratic(np.linspace(0.5, 2, 301), 0.3, noise=Rademacher(0.6), box=BOX)
+    options = {"steps": 12, "trials": 70, "seed": 1, "record": [3, 12], "keep_final": True}
+    runs = []
+    for lanes in (32, 128, 256):
+        monkeypatch.setattr(simulation, "LANES", lanes)
+        runs.append(simulate(problem, SR(FINE), InverseTime(0.4), **options))
+    assert same_bytes(runs[0], runs[1]) and same_bytes(runs[0], runs[2])
+    path = reference.follow(problem, SR(FINE), InverseTime(0.4), steps=12, start=np.zeros(301), seed=1, trial=69)
+    assert np.array_equal(runs[0].final[69], path.weights[-1])
+
+
+def test_a_diagonal_dense_quadratic_is_the_separable_one():
+    noise, method, schedule = Gaussian(0.4), SR(FINE), InverseTime(0.4)
+    dense = simulate(
+        DenseQuadratic(np.diag(SPECTRUM), CENTER, noise=noise), method, schedule, steps=80, trials=50, keep_final=True
+    )
+    problem = SeparableQuadratic(SPECTRUM, CENTER, noise=noise)
+    for i in (0, 49):
+        path = reference.follow(problem, method, schedule, steps=80, start=np.zeros(D), seed=0, trial=i)
+        assert np.array_equal(dense.final[i], path.weights[-1])
