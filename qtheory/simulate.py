@@ -228,6 +228,7 @@ class _BlockRun:
         run = self.run
         target = ensemble.Target(np.asarray(run.optimum.w), float(run.optimum.value))
         block = self._block(ensemble.Block)
+        self._check_range(block.x)
         self.out = np.empty((run.marks.size, len(STATISTICS), run.lanes))
         objective, noise, method, schedule, observed = run.specs
         t, pace = 1, 2

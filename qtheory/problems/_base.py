@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _check
 from .._check import Vector
-from .noise import NoNoise, Noise
+from .noise import Noise, NoNoise
 
 
 class Known(NamedTuple):

@@ -7,7 +7,17 @@ import numpy as np
 
 from .. import _check
 from .._check import Vector
-from ._base import BY_A_BOUND, BY_CONSTRUCTION, BY_EIGENVALUES, UNBOUNDED, Compiled, Constants, Known, Problem, on_coordinates
+from ._base import (
+    BY_A_BOUND,
+    BY_CONSTRUCTION,
+    BY_EIGENVALUES,
+    UNBOUNDED,
+    Compiled,
+    Constants,
+    Known,
+    Problem,
+    on_coordinates,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,6 +179,8 @@ class CustomProblem(Problem):
         for name in ("objective", "derivative"):
             if not hasattr(getattr(self, name), "py_func"):
                 raise ValueError(f"{name} must be a function compiled with numba.njit, got {getattr(self, name)!r}")
+        if not isinstance(self.known, Constants | None):
+            raise ValueError(f"known must be Constants(mu, L, L2, G, D), got {self.known!r}")
         if self.minimiser is not None:
             self._set("minimiser", _check.array("minimiser", self.minimiser, shape=(self.dimension,)))
 

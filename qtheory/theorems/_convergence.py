@@ -74,7 +74,12 @@ def computed(value: float, steps: int) -> Interval:
     A step multiplies and adds numbers that are not negative, fewer than 14 a state, so that it adds at most 16 units of
     2^-53 to the relative error of each probability, and hence of a mean of a function that is not negative.
     """
-    return Interval.exact(value, abs(value) * 16 * steps * 2.0**-53)
+    return Interval.exact(value, abs(value) * rounding(steps))
+
+
+def rounding(steps: int) -> float:
+    """The relative floating-point error of a mean over a law that was propagated for so many steps."""
+    return 16 * steps * 2.0**-53
 
 
 # Assumptions

@@ -3,7 +3,7 @@
 import numba
 import numpy as np
 import pytest
-import reference
+
 
 from qtheory import simulate as simulation
 from qtheory.methods import BC, SGD, SR, R

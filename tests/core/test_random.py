@@ -5,7 +5,7 @@ from fractions import Fraction
 import numba
 import numpy as np
 import pytest
-import reference
+
 from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import special, stats

@@ -11,7 +11,7 @@ from ...problems import NoNoise, OneBit, Rademacher, SeparableQuadratic
 from ...schedules import InverseSqrt, InverseTime
 from ...statistics import Interval
 from .._base import Checked, Claim, Instance, Role, Theorem, Verdict, uses
-from .._convergence import computed
+from .._convergence import computed, rounding
 
 
 def bounds(E: np.ndarray, m: np.ndarray, *, mu: float, sigma: float, d: int, delta: float) -> tuple[float, float]:
@@ -69,7 +69,8 @@ class SRQuadraticFloor(Theorem):
             law.distance, law.gradient_l1, mu=problem.constants.mu.value, sigma=sigma, d=problem.dim,
             delta=instance.method.grid.delta,
         )  # fmt: skip
-        return Claim(low, high)
+        error = rounding(instance.steps)  # E_s and m_s are computed: the ends inherit their error
+        return Claim(low - error * abs(low), high + error * abs(high))
 
     def measure(self, instance: Instance, *, seed: int, failure: float, threads: int | None = None) -> Interval:
         return computed(float(_law(instance).average_gap[-1]), instance.steps)
