@@ -48,7 +48,7 @@ def list_(as_json: bool) -> None:
 
 @main.command()
 @click.argument("theorem")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("results"), help="Where `verify` wrote its results.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("results"), help="Results folder of `verify`.")
 def show(theorem: str, out: Path) -> None:
     """Show a theorem: statement, assumptions, last verdict, and where its code, proof, test and figure are."""
     from . import report
@@ -59,14 +59,16 @@ def show(theorem: str, out: Path) -> None:
 
 
 @main.command()
-@click.option("--only", multiple=True, metavar="THEOREM", help="A theorem or a paper; may be given again. Default: all.")
+@click.option("--only", multiple=True, metavar="THEOREM", help="A theorem or a paper; repeatable.  [default: all]")
 @click.option("--scale", type=click.Choice(["quick", "full"]), default="quick", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of all sampling.")
 @click.option("--jobs", type=int, default=None, help="Processes.  [default: all cores]")
 @click.option("--images", type=click.Path(path_type=Path), default=None, help="Folder of Fashion-MNIST's IDX files.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Results folder.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("results"), help="Folder for the results.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON instead of tables.")
-def verify(only: tuple[str, ...], scale: str, seed: int, jobs: int | None, images: Path | None, out: Path, as_json: bool):
+def verify(
+    only: tuple[str, ...], scale: str, seed: int, jobs: int | None, images: Path | None, out: Path, as_json: bool
+) -> None:
     """Check theorems on their families, on real data, and against their controls.
 
     Exit code 0: every verdict is the registered one. 1: some verdict is not. 2: unusable input.

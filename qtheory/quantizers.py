@@ -92,10 +92,10 @@ class Grid:
         if name != "box":
             bad |= ~self.contains(w)
         if bad.any():
-            first = np.asarray(w, dtype=np.float64)[bad].flat[0]
+            first = float(np.asarray(w, dtype=np.float64)[bad].flat[0])
             where = "" if self.box is None or name == "box" else f" in [{self.box[0]:g}, {self.box[1]:g}]"
             raise ValueError(
-                f"{name} must lie on the grid of points {self.delta:g} * (k + {self.offset:g}){where}, got {float(first)!r}"
+                f"{name} must lie on the grid of points {self.delta:g} * (k + {self.offset:g}){where}, got {first!r}"
             )
 
 

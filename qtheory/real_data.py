@@ -63,8 +63,8 @@ def cases(dataset: str, images: str | Path | None = None, *, scale: str = "quick
     """All runs on a dataset: (instance, the theorem that bounds it or None)."""
     name, problem = task(dataset, images, samples=2000 if scale == "quick" else 8000)
     run = Instance(
-        name=name, problem=problem, method=SGD(), schedule=InverseTime(L2), steps=2000 if scale == "quick" else 20000,
-        trials=64 if scale == "quick" else 128,
+        name=name, problem=problem, method=SGD(), schedule=InverseTime(L2), steps=2000 if scale == "quick" else 10_000,
+        trials=64,
     )  # fmt: skip
     found: list[tuple[Instance, str | None]] = [(run, None)]
     for delta in DELTAS:

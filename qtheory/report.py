@@ -37,7 +37,8 @@ def progress_bar(quiet: bool = False) -> Iterator[Callable[[int, int, str], None
         TextColumn("checking"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"),
         TimeRemainingColumn(), TextColumn("{task.fields[last]}"),
     )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet or not sys.stderr.isatty()) as bar:
+    hidden = quiet or not sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden) as bar:
         task = bar.add_task("", total=None, last="")
         yield lambda done, total, name: bar.update(task, completed=done, total=total, last=name)
 
@@ -165,8 +166,8 @@ def draw(run: Run, folder: Path) -> list[Path]:
         share = run.settings["share"]
         plotting.caption(
             fig,
-            f"measured / bound for {len(evidence)} checks; circles: inside or at the edge, crosses: controls, which must "
-            f"fail or be out of scope. Bars: intervals that miss with probability at most {share:.1g} each where sampled.",
+            f"measured / bound for {len(evidence)} checks; circles: inside or at the edge, crosses: controls, which "
+            f"must be rejected. Bars: intervals, which where sampled miss with probability at most {share:.1g} each.",
         )
         data = [
             {"theorem": e.theorem, "instance": e.instance, "role": e.role, "verdict": e.verdict,

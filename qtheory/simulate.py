@@ -291,4 +291,3 @@ def _record(record: Any, steps: int) -> np.ndarray:
     if marks[0] < 1 or marks[-1] > steps:
         raise ValueError(f"record must lie between 1 and steps = {steps}, got {marks[0]} to {marks[-1]}")
     return marks
-

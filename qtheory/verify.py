@@ -124,7 +124,8 @@ def verify(
     tasks, skipped = _tasks(theorems, scale, images, real and not only)
     budget = ErrorBudget(TOTAL_FAILURE, max(1, sum(t.sampled for t in tasks)))
     settings = {"scale": scale, "seed": seed, "failure": TOTAL_FAILURE, "share": budget.share, "checks": len(tasks)}
-    job = _Job(scale, seed, budget.share, None if images is None else str(images), max(1, (os.cpu_count() or 1) // jobs))
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    job = _Job(scale, seed, budget.share, None if images is None else str(images), threads)
     results, interrupted = _run(tasks, job, jobs, progress or (lambda done, total, name: None))
     evidence = tuple(results[t] for t in tasks if t.kind == "theorem" and t in results)
     rows = tuple(results[t] for t in tasks if t.kind != "theorem" and t in results)

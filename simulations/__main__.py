@@ -8,14 +8,15 @@ from pathlib import Path
 
 import click
 
-import simulations
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))  # as if a script itself had been run
 
-from ._figure import FIGURES, make
+from _figure import FIGURES, make  # noqa: E402
 
 
 def names() -> list[str]:
     """Every figure that has a script here."""
-    return [m.name for m in pkgutil.iter_modules(simulations.__path__) if not m.name.startswith("_")]
+    return [m.name for m in pkgutil.iter_modules([str(HERE)]) if not m.name.startswith("_")]
 
 
 @click.command()
@@ -28,11 +29,12 @@ def main(only: tuple[str, ...], quick: bool, out: Path) -> None:
     for name in only:
         if name not in every:
             near = difflib.get_close_matches(name, every, n=2, cutoff=0.3)
-            raise click.BadParameter(f"no figure is called {name!r}; there are {', '.join(near or every)}", param_hint="--only")
+            message = f"no figure is called {name!r}; there are {', '.join(near or every)}"
+            raise click.BadParameter(message, param_hint="--only")
     with click.progressbar(only or every, label="figures", file=sys.stderr) as todo:
         for name in todo:
             try:
-                paths = make(name, importlib.import_module(f"simulations.{name}").draw, quick, out)
+                paths = make(name, importlib.import_module(name).draw, quick, out)
             except FileNotFoundError as missing:
                 click.echo(f"skipped {name}: {missing}", err=True)
                 continue

@@ -1,7 +1,7 @@
 """Accuracy floors: the gap of the averaged iterate over t, all methods, beside the bounds, at three resolutions."""
 
 import numpy as np
-from simulations._figure import FAILURE, Picture, main
+from _figure import FAILURE, Picture, main
 
 from qtheory import plotting
 from qtheory.methods import BC, SGD, SR, R
@@ -47,12 +47,12 @@ def draw(quick: bool) -> Picture:
         plotting.bound(ax, t, bc, "bound: BC stochastic", kind="floor")
         data[f"bounds, delta={delta}"] = {"t": t, "sr": sr, "bc": bc}
         ax.set(xscale="log", yscale="log", xlabel="step $t$", title=f"$\\Delta = 1/{round(1 / delta)}$")
-        ax.set_ylim(bottom=3e-7)
+        ax.set_ylim(bottom=1e-4 if quick else 3e-6)
     axes[0].set_ylabel(r"$\mathbb{E}\,F(\bar w_t) - F^\star$")
     plotting.legend(fig, [0, 4, 0])
     plotting.caption(
         fig,
-        f"Separable quadratic, d = {problem.dim}, curvature 1 to 4, Gaussian gradient noise of deviation 0.5, box [-1, 1], "
+        f"Separable quadratic, d = {problem.dim}, curvature 1 to 4, Gaussian noise of deviation 0.5, box [-1, 1], "
         f"$\\alpha_t = 1/(\\mu(t+1))$. n = {trials} trials; bands: Student's t, confidence 1 - {FAILURE:g} each. "
         "BC: the mean of the real weights.",
     )

@@ -1,6 +1,7 @@
 """The three counterexamples: measured gaps beside the bounds as stated and as corrected."""
 
 import numpy as np
+from _figure import FAILURE, Picture, main
 
 from qtheory import plotting
 from qtheory.exact import propagate
@@ -19,7 +20,6 @@ from qtheory.theorems.li2017 import (
     sr_convex_stated,
 )
 from qtheory.theorems.li2017._families import tilted_line
-from simulations._figure import FAILURE, Picture, main
 
 SEED = 2017
 
@@ -88,8 +88,8 @@ def draw(quick: bool) -> Picture:
     plotting.legend(fig, 1)
     plotting.caption(
         fig,
-        "Statements as reconstructed; compare with the paper. E3: F(w) = 0.2 w on [0, 1], g = ±1, Δ = 0.001, c = 4; the exact "
-        "law of the iterates. E1: binary weights, no gradient noise, n = 16 trials (bands: Student's t, confidence "
+        "Statements as reconstructed; compare with the paper. E3: F(w) = 0.2 w on [0, 1], g = ±1, Δ = 0.001, c = 4; "
+        "exact law. E1: binary weights, no gradient noise, n = 16 trials (bands: Student's t, confidence "
         f"1 - {FAILURE:g}). E2: F(w) = (w - 0.1)²/2, Δ = 1, no gradient noise; stochastic: mean of n = 256 trials.",
     )
     return Picture(fig, data, {"seed": SEED, "failure": FAILURE})

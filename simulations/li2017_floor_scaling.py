@@ -1,6 +1,7 @@
-"""Floors against the resolution, the dimension and the horizon: fitted slopes with intervals beside the predicted ones."""
+"""Floors against resolution, dimension and horizon: fitted slopes with intervals beside the predicted ones."""
 
 import numpy as np
+from _figure import FAILURE, Picture, main
 
 from qtheory import plotting
 from qtheory.exact import propagate
@@ -10,7 +11,6 @@ from qtheory.quantizers import NearestRounding, StochasticRounding
 from qtheory.schedules import InverseSqrt, InverseTime
 from qtheory.simulate import simulate
 from qtheory.statistics import Interval, fit_slope, mean_interval
-from simulations._figure import FAILURE, Picture, main
 
 SEED = 17
 
@@ -42,6 +42,13 @@ def bc_nearest(d: int, delta: float, T: int) -> Interval:
     return Interval.exact(float(run.last("average_gap")[0]))
 
 
+FLOORS = (
+    ("SR", "SR, quadratic", sr_quadratic),
+    ("R", "SR, linear", sr_linear),
+    ("BC nearest", "BC nearest", bc_nearest),
+)
+
+
 def against(ax, x, measure, kind: str, label: str, predicted: float, data: dict) -> None:
     """Measure at each x, fit, draw."""
     intervals = [measure(v) for v in x]
@@ -55,15 +62,19 @@ def against(ax, x, measure, kind: str, label: str, predicted: float, data: dict)
 
 def horizon(ax, T: int, trials: int, data: dict) -> None:
     """The gap of the averaged iterate against T, where there is a floor and where there is none."""
-    problem, late = SeparableQuadratic([1.0], 0.3, noise=Rademacher(1.0)), np.unique(np.geomspace(T / 30, T, 8).astype(int))
-    for schedule, name, slope in ((InverseTime(1.0), "SR, $1/(\\mu(t+1))$", 0.0), (InverseSqrt(1.0), "SR, $c/\\sqrt{t}$", -0.5)):
+    problem = SeparableQuadratic([1.0], 0.3, noise=Rademacher(1.0))
+    late = np.unique(np.geomspace(T / 30, T, 8).astype(int))
+    late_time, root = (InverseTime(1.0), "SR, $1/(\\mu(t+1))$", 0.0), (InverseSqrt(1.0), "SR, $c/\\sqrt{t}$", -0.5)
+    for schedule, name, slope in (late_time, root):
         law = propagate(problem, SR(1.0), schedule, steps=T, start=[0.0], record=late)
         gaps = dict(zip(law.steps.tolist(), law.average_gap.tolist(), strict=True))
-        against(ax, late, lambda t, gaps=gaps: Interval.exact(gaps[int(t)]), "SR" if slope == 0 else "R", name, slope, data)
+        kind = "SR" if slope == 0 else "R"
+        against(ax, late, lambda t, gaps=gaps: Interval.exact(gaps[int(t)]), kind, name, slope, data)
     run = simulate(
         problem, BC(StochasticRounding(1.0)), InverseTime(1.0), steps=T, trials=trials, seed=SEED, record=late
     )
-    found = {int(t): mean_interval(v, failure=FAILURE) for t, v in zip(run.steps, run.values["average_gap"], strict=True)}
+    means = [mean_interval(v, failure=FAILURE) for v in run.values["average_gap"]]
+    found = dict(zip(run.steps.tolist(), means, strict=True))
     against(ax, late, lambda t: found[int(t)], "BC stochastic", "BC stochastic, $1/(\\mu(t+1))$", -1.0, data)
 
 
@@ -77,16 +88,16 @@ def draw(quick: bool) -> Picture:
     left.set_ylabel(r"$\mathbb{E}\,F(\bar w_T) - F^\star$")
     for ax, x, place in ((left, deltas, lambda v: (8, v)), (middle, dims, lambda v: (int(v), 1 / 8))):
         slopes = (1.0, 1.0, 2.0) if ax is left else (1.0, 1.0, 1.0)
-        kinds = (("SR", "SR, quadratic", sr_quadratic), ("R", "SR, linear", sr_linear), ("BC nearest", "BC nearest", bc_nearest))
-        for (kind, label, measure), slope in zip(kinds, slopes, strict=True):
+        for (kind, label, measure), slope in zip(FLOORS, slopes, strict=True):
             against(ax, x, lambda v, m=measure, place=place: m(*place(v), T), kind, label, slope, data)
     horizon(right, T, trials, data)
     plotting.legend(fig, 1)
     plotting.caption(
         fig,
         "Gap of the averaged iterate. Left: d = 8. Middle: Δ = 1/8. Left and middle: T = "
-        f"{T}, all values exact (law propagated, or nothing random). Right: d = 1, Δ = 1; SR exact, BC over n = {trials} "
-        f"trials (Student's t). Slopes: least squares on logarithms, confidence 1 - {FAILURE:g}. Dashed: predicted slopes.",
+        f"{T}, all values exact (law propagated, or nothing random). Right: d = 1, Δ = 1; SR exact, BC over n = "
+        f"{trials} trials (Student's t). Slopes: least squares on logarithms, confidence 1 - {FAILURE:g}. Dashed: "
+        "predicted slopes.",
     )
     return Picture(fig, data, {"seed": SEED, "steps": T, "trials": trials, "failure": FAILURE})
 

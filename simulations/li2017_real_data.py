@@ -1,10 +1,10 @@
 """Logistic regression on real images: every method over Δ, beside the bounds and the certified optimum."""
 
 import numpy as np
+from _figure import FAILURE, Picture, main
 
 from qtheory import plotting, real_data
 from qtheory.statistics import Interval
-from simulations._figure import FAILURE, Picture, main
 
 SEED = 2017
 
@@ -49,8 +49,9 @@ def draw(quick: bool) -> Picture:
     plotting.caption(
         fig,
         f"Logistic regression, l2 = {real_data.L2}, box [-1, 1], batch {real_data.BATCH}, "
-        f"$\\alpha_t = 1/(\\mu(t+1))$, T = {run.steps}, n = {run.trials} trials; bands: Student's t, confidence 1 - {FAILURE:g}. "
-        f"F* by cvxpy, certified within {max(certificates):.1g}. BC: the mean of the real weights.",
+        f"$\\alpha_t = 1/(\\mu(t+1))$, T = {run.steps}, n = {run.trials} trials; bands: Student's t, "
+        f"confidence 1 - {FAILURE:g}. F* by cvxpy, certified within {max(certificates):.1g}. "
+        "BC: the mean of the real weights.",
     )
     return Picture(fig, data, {"seed": SEED, "steps": run.steps, "trials": run.trials, "failure": FAILURE})
 

@@ -1,8 +1,6 @@
 """Hypothesis profiles: `default` is deterministic and quick; HYPOTHESIS_PROFILE=deep draws many more examples."""
 
 import os
-import sys
-from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
@@ -12,5 +10,3 @@ settings.register_profile(
 )
 settings.register_profile("deep", settings.get_profile("default"), max_examples=500)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
-
-sys.path.insert(0, str(Path(__file__).parent / "core"))  # for `import reference`

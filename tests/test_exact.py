@@ -2,6 +2,8 @@
 
 import math
 from fractions import Fraction as Q
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,13 +12,12 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from qtheory.exact import _moves, _paths, _window, enumerate_paths, propagate
+from qtheory.exact import _moves, enumerate_paths, propagate
 from qtheory.methods import BC, SGD, SR, R
 from qtheory.problems import (
     AbsoluteValue,
     DenseQuadratic,
     Gaussian,
-    LeastSquares,
     Linear,
     NoNoise,
     OneBit,
@@ -73,7 +74,7 @@ def test_law_and_paths_are_equal_in_fractions_and_close_in_floating_point(proble
 def matrix(problem, method, alpha):
     """The transition matrix on the levels of a box, and E r^2 from each, written from the definition."""
     grid = method.grid.within(problem.box)
-    levels, (low, _) = grid.levels, grid.index_range
+    levels = grid.levels
     P, error = np.zeros((levels.size, levels.size)), np.zeros(levels.size)
     for i, w in enumerate(levels):
         values, chances = problem.noise.support(problem.slope(0, w))
@@ -85,7 +86,7 @@ def matrix(problem, method, alpha):
                 up = (m - levels[below]) / grid.delta
                 ends = [(below, 1 - up), (above, up)]
             else:
-                ends = [(int(round((float(NearestRounding(grid)(m)) / grid.delta) - grid.offset - low)), 1.0)]
+                ends = [(np.argmin(np.abs(levels - NearestRounding(grid)(m))), 1.0)]
             for j, chance in ends:
                 P[i, j] += q * chance
                 error[i] += q * chance * (levels[j] - m) ** 2
@@ -209,32 +210,31 @@ def test_average_gap_is_that_of_the_linear_recursion():
     assert (law.lower_gap <= law.average_gap).all() and (law.average_gap <= law.mean_gap * (1 + 1e-12)).all()
 
 
+def expectation(function, law, near):
+    """E function(m) by quadrature; the function's kinks and jumps are at near - 1, near - 1/2, ..., near + 1."""
+    edges = [-np.inf, *np.arange(near - 1, near + 1.5, 0.5), np.inf]
+    return sum(quad(lambda m: function(m) * law.pdf(m), a, b, epsabs=1e-13)[0] for a, b in pairwise(edges))
+
+
 @pytest.mark.parametrize("box", [None, (0.0, 2.0)])
 @pytest.mark.parametrize("sigma", [0.05, 0.6, 6.0])
 @pytest.mark.parametrize("method", [SR(1.0), R(1.0)], ids=repr)
 def test_gaussian_step_is_the_integral(method, sigma, box):
     problem = SeparableQuadratic([1.0], [0.4], noise=Gaussian(sigma), box=box)
     law = propagate(problem, method, Constant(0.9), steps=2, start=[1.0], record=[1, 2])
-    g, spread = problem.slope(0, 1.0), 0.9 * sigma
-    low, high = (-np.inf, np.inf) if box is None else box
 
-    def expect(value, near):
-        edges = np.arange(near - 1, near + 1.5, 0.5)  # the kinks and the jumps of the integrand
-        pieces = [(-np.inf, edges[0]), *zip(edges, edges[1:], strict=False), (edges[-1], np.inf)]
-        return sum(quad(lambda m: value(m) * norm.pdf(m, 1 - 0.9 * g, spread), a, b, epsabs=1e-13)[0] for a, b in pieces)
+    def chance(m, k):
+        distance = abs((m if box is None else np.clip(m, *box)) - k)
+        return max(0.0, 1 - distance) if isinstance(method, SR) else float(distance < 0.5)
 
     indices, chances = law.final[0]
+    target = norm(1 - 0.9 * 0.6, 0.9 * sigma)  # w_1 = 1 has the slope 0.6
     for k, p in zip(indices, chances, strict=True):
         if abs(k - 1) <= 3:
-            share = np.clip if isinstance(method, SR) else None
-            hat = (lambda m: max(0.0, 1 - abs(share(m, low, high) - k))) if share else (  # noqa: B023
-                lambda m: float(abs(np.clip(m, low, high) - k) < 0.5)  # noqa: B023
-            )
-            assert p == pytest.approx(expect(hat, k), abs=1e-9)
+            assert p == pytest.approx(expectation(partial(chance, k=k), target, k), abs=1e-9)
     assert chances.sum() + law.leaked == pytest.approx(1, abs=1e-12) and law.leaked <= 1e-12
-    noise = norm(g, sigma)
-    assert law.gradient_l1[0] == pytest.approx(noise.expect(abs, -np.inf, 0) + noise.expect(abs, 0, np.inf), rel=1e-7)
-    assert law.gradient_square[0] == pytest.approx(g**2 + sigma**2)
+    assert law.gradient_l1[0] == pytest.approx(expectation(abs, norm(0.6, sigma), 0.0), rel=1e-7)
+    assert law.gradient_square[0] == pytest.approx(0.6**2 + sigma**2)
 
 
 def test_gaussian_rounding_error():
@@ -263,136 +263,3 @@ def test_a_wrong_rounding_probability_is_detected(monkeypatch):
     assert honest.gap[-1] == pytest.approx(law.gap[0], rel=1e-13)
     assert abs(wrong.gap[-1] - law.gap[0]) > 1e-8
     assert abs(propagate(problem, R(1.0), Constant(0.3), **arguments).gap[-1] - law.gap[0]) > 0.01
-
-
-def test_equal_coordinates_are_computed_once(monkeypatch):
-    calls = []
-    original = _window.window_law
-    monkeypatch.setattr("qtheory.exact._law.window_law", lambda *a: calls.append(a) or original(*a))
-    problem = SeparableQuadratic([1.0, 2.0, 1.0] * 50, 0.3, noise=Rademacher(1.0))
-    many = propagate(problem, SR(1.0), InverseTime(1.0), steps=50, start=[0.0] * 150)
-    assert len(calls) == 2
-    ones = [
-        propagate(SeparableQuadratic([c], 0.3, noise=Rademacher(1.0)), SR(1.0), InverseTime(1.0), steps=50, start=[0.0])
-        for c in (1.0, 2.0)
-    ]
-    np.testing.assert_allclose(many.average_gap, 100 * ones[0].average_gap + 50 * ones[1].average_gap, rtol=1e-12)
-    assert len(many.final) == 150
-
-
-def test_the_window_follows_the_law(monkeypatch):
-    problem = SeparableQuadratic([1.0], [40.3], noise=Rademacher(30.0))
-    arguments = {"steps": 2000, "start": [-200.0]}
-    free = propagate(problem, SR(1.0), InverseSqrt(2.5), **arguments)
-    monkeypatch.setattr(_window, "START_STATES", 1)
-    narrow = propagate(problem, SR(1.0), InverseSqrt(2.5), **arguments)
-    whole = propagate(problem, SR(1.0), InverseSqrt(2.5), leak=0, **arguments)
-    assert 0 < free.leaked <= 1e-12 and whole.leaked == 0
-    for name in (*STATISTICS, "lower_gap", "mean_gap"):
-        np.testing.assert_allclose(getattr(narrow, name), getattr(free, name), rtol=1e-12)
-        np.testing.assert_allclose(getattr(whole, name), getattr(free, name), rtol=1e-9)
-    assert whole.final[0][1].sum() == pytest.approx(1, abs=1e-12)
-    rough = propagate(problem, SR(1.0), InverseSqrt(2.5), leak=1e-3, **arguments)
-    assert 1e-5 < rough.leaked <= 1e-3
-    assert rough.final[0][1].sum() + rough.leaked == pytest.approx(1, abs=1e-12)
-
-
-def test_a_slope_beyond_one_bit_matters_only_where_it_is_reached():
-    def run(start):
-        problem = SeparableQuadratic([1.0], [0.0], noise=OneBit(2.0))
-        return propagate(problem, SR(1.0), Constant(0.5), steps=20, start=[start])
-
-    assert run(1.0).gap[-1] > 0
-    with pytest.raises(ValueError, match="OneBit's scale 2 is below"):
-        run(3.0)
-
-
-@pytest.mark.parametrize(
-    ("T", "c", "a", "sampled", "recalled"), [(100_000, 4.0, 0.2, 9.66e-3, 7.62e-3), (400_000, 8.0, 0.1, 10.24e-3, 7.02e-3)]
-)
-def test_the_counterexample_to_the_stated_bound_for_convex_functions(T, c, a, sampled, recalled):
-    """F = a w on [0, 1] with one-bit gradients of size 1: above D^2/(c sqrt T) + c G^2 sqrt(T+1)/(2T) + floor."""
-    problem = Linear([a], noise=OneBit(1.0), box=(0.0, 1.0))
-    law = propagate(problem, SR(1e-3), InverseSqrt(c), steps=T, start=[0.0], record=[T])
-    assert law.average_gap[0] == law.mean_gap[0] == pytest.approx(sampled, abs=2e-5)
-    stated = 1 / (c * math.sqrt(T)) + c * math.sqrt(T + 1) / (2 * T) + 1e-3 / 2
-    assert stated == pytest.approx(recalled, rel=1e-3) and law.average_gap[0] > 1.25 * stated
-    assert law.average_gap[0] < 1 / (2 * c * math.sqrt(T)) + c / math.sqrt(T) + 1e-3 / 2
-
-
-def test_the_floor_on_linear_functions():
-    """The law tends to a truncated geometric one: E F -> (1 - rho)/2 = 0.45 of Delta G; the average lags behind."""
-    problem = Linear([0.1], noise=OneBit(1.0), box=(0.0, 100.0))
-    law = propagate(problem, SR(1.0), InverseSqrt(0.5), steps=1_000_000, start=[0.0], record=[1_000_000])
-    assert law.average_gap[0] == pytest.approx(0.4451, abs=1e-4)
-    assert law.gap[0] == pytest.approx(0.45, abs=2e-4)
-
-
-def test_the_floor_on_quadratics_belongs_to_the_schedule():
-    """Under c / sqrt(t) the average has none; under 1/(mu(t+1)) it keeps Delta E|g|/8, and the iterate Delta E|g|/4."""
-    problem = SeparableQuadratic([1.0], [0.3], noise=Rademacher(1.0))
-    steps = [100, 1000, 10_000, 100_000]
-    slow = propagate(problem, SR(1.0), InverseSqrt(1.0), steps=100_000, start=[0.0], record=steps)
-    np.testing.assert_allclose(slow.average_gap, [0.0305, 0.01066, 0.003484, 0.001113], rtol=1e-3)
-    assert slow.mean_gap[-1] == pytest.approx(0.2652, abs=1e-4)
-    fast = propagate(problem, SR(1.0), InverseTime(1.0), steps=100_000, start=[0.0], record=[100_000])
-    assert fast.average_gap[0] == pytest.approx(fast.gradient_l1[0] / 8, rel=1e-4)
-    assert fast.gap[0] == pytest.approx(fast.gradient_l1[0] / 4, rel=1e-4)
-
-
-line = SeparableQuadratic([1.0], 0.3, noise=Rademacher(1.0))
-coupled = DenseQuadratic([[2.0, 0.5], [0.5, 1.0]], noise=Rademacher(1.0))
-samples = LeastSquares([[1.0], [2.0]], [1.0, 0.0], batch=1)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"start": [0.25]}, "start must lie on the grid"),
-        ({"start": [0.0, 0.0]}, "start must have shape"),
-        ({"problem": coupled, "start": [0.0, 0.0]}, "problem must be separable, got DenseQuadratic"),
-        ({"problem": "line"}, "problem must be"),
-        ({"problem": Linear([1.0], noise=OneBit(1.0))}, "linear"),
-        ({"method": SGD()}, "method must be SR"),
-        ({"method": BC(1.0)}, "method must be SR"),
-        ({"schedule": 0.1}, "schedule must be"),
-        ({"schedule": Table([0.1] * 8)}, "table needs 9 values, got 8"),
-        ({"steps": 0}, "steps must be"),
-        ({"record": [11]}, "record must lie"),
-        ({"record": [1.5]}, "record must be"),
-        ({"leak": -1e-9}, "leak must be"),
-        ({"leak": 1.0}, "leak must be a probability"),
-        ({"leak": 0, "problem": SeparableQuadratic([1.0], noise=Gaussian(1.0))}, "leak must be greater than 0"),
-        ({"schedule": Constant(30.0), "leak": 1e-12}, "leak=1e-12 cannot be kept"),
-        ({"rational": True, "schedule": InverseSqrt(1.0)}, "rational=True needs InverseTime, Constant or a Table"),
-        ({"rational": True, "problem": SeparableQuadratic([1.0], noise=Gaussian(1.0))}, "finite support"),
-        ({"rational": True, "problem": Linear([2.0], noise=OneBit(1.0), box=(0.0, 1.0))}, "OneBit's scale"),
-    ],
-)
-def test_bad_input_to_propagate(change, message):
-    arguments = {"problem": line, "method": SR(1.0), "schedule": InverseTime(1.0), "steps": 10, "start": [0.0], **change}
-    positional = [arguments.pop(name) for name in ("problem", "method", "schedule")]
-    with pytest.raises(ValueError, match=message):
-        propagate(*positional, **arguments)
-
-
-@pytest.mark.parametrize(
-    ("problem", "method", "message"),
-    [
-        (SeparableQuadratic([1.0], noise=Gaussian(1.0)), SGD(), "noise must have a finite support"),
-        (coupled, SGD(), "problem must be separable or one-dimensional"),
-        (samples, SGD(), "batch=1"),
-        (line, "SGD", "method must be"),
-        (SeparableQuadratic([1.0], 0.3, noise=Rademacher(1.0), box=(1.0, 2.0)), SGD(), "start must lie in"),
-    ],
-)
-def test_bad_input_to_enumerate_paths(problem, method, message):
-    with pytest.raises(ValueError, match=message):
-        enumerate_paths(problem, method, InverseTime(1.0), steps=3, start=[0.0] * problem.dim)
-
-
-def test_a_tree_that_is_too_large_is_refused(monkeypatch):
-    monkeypatch.setattr(_paths, "MOST_LEAVES", 1000)
-    with pytest.raises(ValueError, match=r"more than 1000 leaves by step 11, 10\d\d so far"):
-        enumerate_paths(line, SGD(), InverseSqrt(1.0), steps=30, start=[0.0])
-    assert enumerate_paths(line, SR(1.0), Constant(0.5), steps=14, start=[0.0]).leaves < 1000  # paths meet on a grid

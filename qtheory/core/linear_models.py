@@ -140,7 +140,7 @@ def _draw(chosen, n, seed, trial, step):
 
 @jit(fastmath=RELAXED | {"reassoc"})
 def _predict(rows, chosen, w, z):
-    """z_b = rows[chosen_b] . w, four rows at a time: w is loaded once for them, and their sums do not wait for one another."""
+    """z_b = rows[chosen_b] . w, four rows at a time: w is loaded once for four sums that do not wait for each other."""
     wide()
     whole = chosen.size // 4 * 4
     for b in range(0, whole, 4):

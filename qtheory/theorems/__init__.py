@@ -21,7 +21,7 @@ def all_theorems() -> dict[str, Theorem]:
         package = importlib.import_module(f"{__name__}.{paper}")
         names = {m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_")}
         if names != set(package.ORDER):
-            raise ImportError(f"{package.__name__}.ORDER does not list the modules beside it: {names ^ set(package.ORDER)}")
+            raise ImportError(f"{package.__name__}.ORDER must list the modules beside it: {names ^ set(package.ORDER)}")
         for name in package.ORDER:
             theorem = importlib.import_module(f"{package.__name__}.{name}").THEOREM
             found[theorem.id] = theorem

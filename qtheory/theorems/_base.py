@@ -1,4 +1,4 @@
-"""What a theorem is in qtheory: assumptions that are checked, a claim that is evaluated, a left-hand side that is measured.
+"""What a theorem is in qtheory: assumptions that are checked, a claim that is evaluated, a quantity that is measured.
 
 A claim is an interval in which the measured quantity must lie: (-inf, bound] for an upper bound, [value - error,
 value + error] for an identity or a limit with an explicit error. A measurement is an interval too: certain where

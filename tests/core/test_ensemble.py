@@ -4,7 +4,6 @@ import numba
 import numpy as np
 import pytest
 
-
 from qtheory import simulate as simulation
 from qtheory.methods import BC, SGD, SR, R
 from qtheory.problems import (
@@ -24,10 +23,12 @@ from qtheory.problems import (
 from qtheory.quantizers import Grid, NearestRounding, StochasticRounding
 from qtheory.schedules import Constant, InverseSqrt, InverseTime, Table
 from qtheory.simulate import STATISTICS, simulate
+from tests.core import reference
 
 D = 5  # not a multiple of 2 or 4: the last group of coordinates is cut
 rng = np.random.default_rng(20)
 X, NOISE_FREE = rng.normal(size=(23, D)), rng.normal(size=D)
+MANY = rng.normal(size=(700, D))  # more rows than a full gradient takes at a time
 LABELS = np.sign(X @ NOISE_FREE + rng.normal(size=23))
 SPECTRUM, CENTER = np.array([0.7, 1.3, 2.1, 0.4, 1.0]), np.array([0.31, -0.52, 0.11, 0.77, -0.23])
 ROTATION = np.linalg.qr(rng.normal(size=(D, D)))[0]
@@ -71,6 +72,8 @@ CASES = {
     "least-squares-sgd": (LeastSquares(X, LABELS, 0.05, noise=Rademacher(0.3)), SGD(), InverseTime(0.6)),
     "least-squares-batch-sgd": (
         LeastSquares(X, LABELS, 0.05, batch=5, noise=Rademacher(0.3), box=BOX), SGD(), InverseTime(0.6)),
+    "least-squares-many-rows-sgd": (
+        LeastSquares(MANY, MANY @ CENTER + 1, 0.05, noise=Rademacher(0.3)), SGD(), InverseTime(0.6)),
     "cubic-bc-nearest": (CubicPerturbed(D, 1.3), BC(NearestRounding(0.25)), InverseTime(3.0)),
     "custom-sr": (custom(noise=NoNoise()), SR(FINE), Constant(0.021)),
 }  # fmt: skip
@@ -176,6 +179,21 @@ def test_many_coordinates_are_the_same_bytes_however_their_groups_are_cut(monkey
     assert same_bytes(runs[0], runs[1]) and same_bytes(runs[0], runs[2])
     path = reference.follow(problem, SR(FINE), InverseTime(0.4), steps=12, start=np.zeros(301), seed=1, trial=69)
     assert np.array_equal(runs[0].final[69], path.weights[-1])
+
+
+@pytest.mark.parametrize("box", [None, BOX])
+def test_a_long_run_on_a_dense_quadratic_does_not_drift(box):
+    # Late steps move few weights, which invites to update the gradient instead of computing it.
+    d, steps = 19, 1500
+    root = np.random.default_rng(3).normal(size=(d, d)) / np.sqrt(d)
+    problem = DenseQuadratic(root @ root.T + 0.3 * np.eye(d), 0.3, noise=Gaussian(0.4), box=box)
+    method, schedule, marks = SR(FINE), InverseTime(0.3), np.array([10, 400, steps])
+    ours = simulate(problem, method, schedule, steps=steps, trials=130, record=marks, keep_final=True)
+    path = reference.follow(problem, method, schedule, steps=steps, start=np.zeros(d), seed=0, trial=129)
+    assert np.array_equal(ours.final[129], path.weights[-1])
+    for m, t in enumerate(marks):
+        expected = reference.statistics(problem, ours.optimum, path, t)
+        assert {key: ours.values[key][m, 129] for key in STATISTICS} == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
 def test_a_diagonal_dense_quadratic_is_the_separable_one():

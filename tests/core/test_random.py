@@ -5,13 +5,13 @@ from fractions import Fraction
 import numba
 import numpy as np
 import pytest
-
 from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import special, stats
 
 from qtheory.core import noise, random
 from qtheory.core.random import fill, gaussians, philox_words, uniform
+from tests.core import reference
 
 FAILURE = 1e-9
 Z = stats.norm.isf(FAILURE / 2)

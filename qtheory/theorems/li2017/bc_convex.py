@@ -21,7 +21,8 @@ class BCConvex(Convergence):
 
     Algorithm: BC, w_{t+1} = Pi(w_t - α_t g(Q(w_t))), α_t = c/√t, any rounding Q with E|Q(w) - w|² <= d Δ²/4.
     Assumptions: F convex and L-smooth on a domain of diameter D; E g = ∇F; E|g|² <= G².
-    Statement: $\mathbb E F(\bar w_T) - F^\star \le \frac{D^2}{2c\sqrt T} + \frac{cG^2}{\sqrt T} + \frac{L d\Delta^2}{8}$.
+    Statement: $\mathbb E F(\bar w_T) - F^\star \le \frac{D^2}{2c\sqrt T} + \frac{cG^2}{\sqrt T}
+        + \frac{L d\Delta^2}{8}$.
     Kind: upper.
     Status: the floor is sharp for nearest rounding (bc_nearest_floor); the rate's constants are open.
     Arguments: an instance with method BC and schedule InverseSqrt(c).
@@ -50,7 +51,7 @@ class BCConvex(Convergence):
         yield case("quadratic, d=3, nearest", quiet(bowl), c=0.3, steps=2000, delta=0.25, quantizer=NearestRounding)
         yield case("quadratic, d=20, Gaussian", wide, c=0.3, steps=2000, delta=0.25, trials=512)
         yield case(
-            "nearest, optimum near a level", sharp, c=0.05, steps=10_000_000 if scale == "full" else 1_000_000, delta=1.0,
+            "nearest, optimum near a level", sharp, c=0.05, steps=10**7 if scale == "full" else 10**6, delta=1.0,
             quantizer=NearestRounding, start=[0.5], role=Role.EDGE,
         )  # fmt: skip
         yield case(

@@ -25,7 +25,8 @@ class BCStronglyConvex(Convergence):
     Algorithm: BC, w_{t+1} = Pi(w_t - α_t g(Q_s(w_t))), α_t = 1/(μ(t+1)).
     Assumptions: F μ-strongly convex, L-smooth or with an L2-Lipschitz Hessian and D finite; E g = ∇F; E|g|² <= G²;
         stochastic rounding.
-    Statement: $\mathbb E F(\bar w_T) - F^\star \le \frac{G^2 H_{T+1}}{2\mu T} + \min(D L_2, L - \mu)\frac{d\Delta^2}{8}$.
+    Statement: $\mathbb E F(\bar w_T) - F^\star \le \frac{G^2 H_{T+1}}{2\mu T}
+        + \min(D L_2, L - \mu)\frac{d\Delta^2}{8}$.
     Kind: upper.
     Status: of the right order in Δ and d on erratum E1's family; constants open.
     Arguments: an instance with method BC(StochasticRounding) and schedule InverseTime(mu).
@@ -43,7 +44,7 @@ class BCStronglyConvex(Convergence):
     def assumptions(self, instance: Instance) -> Iterable[Checked]:
         yield from binary_connect(instance, stochastic=True)
         yield from strongly_convex(instance)
-        mu, L, L2, _, D = instance.problem.constants
+        _, L, L2, _, D = instance.problem.constants
         known = math.isfinite(L.value) or math.isfinite(D.value * L2.value)
         yield Checked("L or D L2 is finite", known, f"L = {L.value:.4g} {L.how}, L2 = {L2.value:.4g} {L2.how}")
 
@@ -71,8 +72,8 @@ class BCStronglyConvex(Convergence):
             expected=Verdict.OUT_OF_SCOPE,
         )  # fmt: skip
         yield dataclasses.replace(
-            cubic(10_000, 1.6547, steps=2000, trials=16), name="a twentieth of the bound", planted=0.05, role=Role.CONTROL,
-            expected=Verdict.VIOLATED,
+            cubic(10_000, 1.6547, steps=2000, trials=16), name="a twentieth of the bound", planted=0.05,
+            role=Role.CONTROL, expected=Verdict.VIOLATED,
         )  # fmt: skip
 
 

@@ -72,9 +72,8 @@ class RoundingError(Theorem):
         yield one(
             "start off the grid", flat, 1e-6, [0.125, 0.125], role=Role.CONTROL, expected=Verdict.OUT_OF_SCOPE
         )
-        yield one(
-            "bound lowered by a tenth", flat, 1e-6, [0.0, 0.5], role=Role.CONTROL, expected=Verdict.VIOLATED, planted=0.9
-        )
+        wrong = {"role": Role.CONTROL, "expected": Verdict.VIOLATED, "planted": 0.9}
+        yield one("bound lowered by a tenth", flat, 1e-6, [0.0, 0.5], **wrong)
 
 
 THEOREM = RoundingError()

@@ -50,7 +50,8 @@ class SRConvexStated(Convergence):
     title = "Accuracy floor of SR, convex: as reconstructed"
     source = "Li et al. 2017, Theorem 2 (as reconstructed, rate constants recalled; compare with the paper)"
     statement = (
-        r"\mathbb{E}F(\bar{w}_T)-F^\star\leq\frac{D^2}{c\sqrt{T}}+\frac{\sqrt{T+1}}{2T}cG^2+\frac{\sqrt{d}\,\Delta G}{2}"
+        r"\mathbb{E}F(\bar{w}_T)-F^\star\leq"
+        r"\frac{D^2}{c\sqrt{T}}+\frac{\sqrt{T+1}}{2T}cG^2+\frac{\sqrt{d}\,\Delta G}{2}"
     )
     expected = Verdict.VIOLATED
     figure = "li2017_errata"

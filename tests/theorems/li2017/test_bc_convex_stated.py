@@ -1,9 +1,9 @@
 import math
 
+from qtheory.theorems import Role, Verdict
 from qtheory.theorems.li2017.bc_convex import bound as corrected
 from qtheory.theorems.li2017.bc_convex_stated import THEOREM, bound
 from tests.theorems.checks import value
-from qtheory.theorems import Role, Verdict
 
 
 def test_shipped_instances():

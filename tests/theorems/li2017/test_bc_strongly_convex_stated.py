@@ -6,9 +6,9 @@ from qtheory.problems import CubicPerturbed
 from qtheory.quantizers import Grid
 from qtheory.schedules import InverseTime
 from qtheory.simulate import simulate
+from qtheory.theorems import Role, Verdict
 from qtheory.theorems.li2017.bc_strongly_convex_stated import THEOREM, bound, predicted_gap
 from tests.theorems.checks import about, value
-from qtheory.theorems import Role, Verdict
 
 
 @pytest.mark.slow
