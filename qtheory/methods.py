@@ -9,7 +9,7 @@ Pi projects on the problem's box; R and SR round into it.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -55,9 +55,16 @@ class SGD(_RealState):
 @dataclass(frozen=True, init=False)
 class _OnGrid:
     grid: Grid
+    name: ClassVar[str]
+    _spec: ClassVar[str]  # the class of the core
 
     def __init__(self, grid: Grid | float) -> None:
         object.__setattr__(self, "grid", Grid.of(grid))
+
+    @property
+    def quantizer(self) -> NearestRounding | StochasticRounding:
+        """What rounds the weights."""
+        raise NotImplementedError
 
     def encode(self, w: Vector, box: Box) -> Vector:
         """The grid indices of weights w; ValueError for a start off the grid, where the theory does not hold."""

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from .statistics import Interval
 from .theorems import Evidence, Role, Theorem, Verdict, all_theorems
 from .verify import Run
 
@@ -156,42 +157,42 @@ def draw(run: Run, folder: Path) -> list[Path]:
     """The figure of all slacks, measured / bound, an instance a line; and its numbers."""
     from . import plotting
 
-    evidence = [e for name in run.theorems for e in run.of(name) if e.slack is not None and e.slack.width < math.inf]
-    if not evidence:
+    drawn = [(e, e.slack) for name in run.theorems for e in run.of(name) if e.slack and e.slack.width < math.inf]
+    if not drawn:
         return []
     with plotting.style():
-        fig, [[ax]] = plotting.panels(size=(7.0, 1.0 + 0.16 * len(evidence)))
-        _slack_lines(ax, evidence)
+        fig, [[ax]] = plotting.panels(size=(7.0, 1.0 + 0.16 * len(drawn)))
+        _slack_lines(ax, drawn)
         plotting.legend(fig, 4)
         share = run.settings["share"]
         plotting.caption(
             fig,
-            f"measured / bound for {len(evidence)} checks; circles: inside or at the edge, crosses: controls, which "
+            f"measured / bound for {len(drawn)} checks; circles: inside or at the edge, crosses: controls, which "
             f"must be rejected. Bars: intervals, which where sampled miss with probability at most {share:.1g} each.",
         )
-        data = [
-            {"theorem": e.theorem, "instance": e.instance, "role": e.role, "verdict": e.verdict,
-             "slack": [e.slack.low, e.slack.estimate, e.slack.high]}
-           
-            for e in evidence
-        ]  # fmt: skip
+        data = {
+            f"{e.theorem}: {e.instance}": {
+                "role": e.role, "verdict": e.verdict, "slack": [slack.low, slack.estimate, slack.high]
+            }
+            for e, slack in drawn
+        }  # fmt: skip
         return list(plotting.save(fig, data, "verify_slack", folder, settings=run.settings))
 
 
-def _slack_lines(ax: Any, evidence: list[Evidence]) -> None:
+def _slack_lines(ax: Any, drawn: list[tuple[Evidence, Interval]]) -> None:
     colour = {
         Verdict.HOLDS: "#0072B2", Verdict.VIOLATED: "#D55E00", Verdict.UNDECIDED: "#E69F00",
         Verdict.OUT_OF_SCOPE: "#999999",
     }  # fmt: skip
     floor = 1e-5  # left of this all is one
-    for y, e in enumerate(evidence):
-        low, middle, high = (max(v, floor) for v in (e.slack.low, e.slack.estimate, e.slack.high))
+    for y, (e, slack) in enumerate(drawn):
+        low, middle, high = (max(v, floor) for v in (slack.low, slack.estimate, slack.high))
         ax.plot([low, high], [y, y], color=colour[e.verdict], lw=1.2)
         ax.plot(middle, y, "x" if e.role == Role.CONTROL else "o", color=colour[e.verdict], ms=3.5)
     for verdict, shade in colour.items():
         ax.plot([], [], "o", color=shade, ms=3.5, label=str(verdict))
     ax.axvline(1, color="black", lw=0.8, ls="--")
     ax.set_xscale("log")
-    ax.set_yticks(range(len(evidence)), [f"{e.theorem.split('/')[1]}: {e.instance}" for e in evidence], fontsize=5)
-    ax.set_ylim(len(evidence) - 0.5, -0.5)
+    ax.set_yticks(range(len(drawn)), [f"{e.theorem.split('/')[1]}: {e.instance}" for e, _ in drawn], fontsize=5)
+    ax.set_ylim(len(drawn) - 0.5, -0.5)
     ax.set_xlabel("measured / bound (no unit)")

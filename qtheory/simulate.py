@@ -22,6 +22,7 @@ STATISTICS = "gap", "average_gap", "distance", "deployed_gap", "changed_step", "
 LANES = 256  # trials of a block
 SLICE_SECONDS = 0.2  # between two looks at progress and Ctrl-C
 MEMORY_LIMIT = 4 << 30  # bytes of statistics that a run may ask for
+WORDS = 4096  # random words of a kind that a stage makes at a time: its buffers stay in the first cache
 GEMM_LANES = 128  # fixed where a matrix product's rounding could depend on the width of the block
 
 
@@ -203,7 +204,7 @@ class _Run:
         }
         final = None
         if self.keep_final and complete:
-            states = np.concatenate([b.own(b.final) for b in complete], axis=-1).T
+            states = np.concatenate([b.own(b.final) for b in complete if b.final is not None], axis=-1).T
             final = self.method.decode(states.astype(np.float64), self.problem.box)
         return Ensemble(marks, values, self.optimum, self.settings, final, interrupted)
 
@@ -251,7 +252,7 @@ class _BlockRun:
         rows = np.clip(np.arange(lanes) + self.trial - run.first, 0, run.trials - 1)
         x[:] = run.start[:, None] if run.start.ndim == 1 else run.start[rows].T
         coupled = not run.problem.separable
-        buffer = 4096 // lanes * lanes
+        buffer = WORDS // lanes * lanes
         return kind(
             x=x,
             total=np.zeros((d if run.average else 0, lanes)),

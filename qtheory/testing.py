@@ -117,7 +117,7 @@ def schedules(*, steps: int = 12, rational: bool = False) -> SearchStrategy[Sche
     """Step sizes of at most 1/2, which is 2 / L for the curvatures of `spectra`, for runs of at most `steps` steps;
     without c / sqrt(t) where they must be `rational`."""
     sizes, count = numbers(1 / 16, 1 / 2), max(steps - 1, 1)
-    table = st.lists(numbers(0, 1 / 2), min_size=count, max_size=count).map(Table)
+    table = st.lists(numbers(0, 1 / 2), min_size=count, max_size=count).map(lambda values: Table(np.array(values)))
     kinds: list[SearchStrategy[Schedule]] = [sizes.map(Constant), numbers(1, 4).map(InverseTime), table]
     return st.one_of(kinds if rational else [*kinds, sizes.map(InverseSqrt)])
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import norm
@@ -170,7 +170,6 @@ instances = st.tuples(
 )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
 @given(instances)
 def test_jensen_and_the_law_of_the_mean_on_drawn_instances(drawn):
     kind, delta, curvature, center, noise, box, alphas, start = drawn

@@ -89,7 +89,7 @@ class DenseQuadratic(Problem):
         from ..core import dense
 
         d = self.dim
-        queries = np.full((d, lanes), np.nan, real)  # nothing is accounted for yet: the first step multiplies
+        queries: Vector = np.full((d, lanes), np.nan, real)  # nothing is accounted for yet: the first step multiplies
         counts = np.zeros(lanes, np.int64), np.zeros(lanes + 1, np.int64)
         return dense.Products(queries, np.empty((lanes, d), real), np.empty((d, lanes), real), *counts)
 
@@ -204,7 +204,7 @@ class CustomProblem(Problem):
         return out.reshape(np.shape(w))
 
     @property
-    def constants(self) -> Constants:  # type: ignore[override]
+    def constants(self) -> Constants:
         if self.known is None:
             raise ValueError("known must give the problem's Constants before a theorem can speak of it")
         return self.known

@@ -56,20 +56,21 @@ class _LinearModel(Problem):
         # E|g|^2 of a mini-batch is at most the mean over rows of |grad f_n|^2 (Jensen), and so is |grad F|^2.
         if self.box is None:
             return UNBOUNDED
-        rows = self._row_slopes() * np.linalg.norm(self.X, axis=1) + self.l2 * self._farthest()
+        rows: Vector = self._row_slopes() * np.linalg.norm(self.X, axis=1) + self.l2 * self._farthest()
         return Known(float(np.sqrt(np.mean(rows**2))), BY_A_BOUND)
 
     def lower(self, real: type) -> Any:
         from ..core import linear_models
 
         kind = getattr(linear_models, self._spec)  # type: ignore[attr-defined]
-        rows = np.pad(self.X, ((0, 0), (0, -self.dim % linear_models.PAD))).astype(real)
+        rows: Vector = np.pad(self.X, ((0, 0), (0, -self.dim % linear_models.PAD))).astype(real)
         return kind(rows, self.y.astype(real), real(self.l2), self.batch)
 
     def workspace(self, lanes: int, real: type) -> tuple:
         from ..core import linear_models
 
-        w, z = np.zeros((lanes, self.dim + -self.dim % linear_models.PAD), real), np.empty(self.batch, real)
+        w: Vector = np.zeros((lanes, self.dim + -self.dim % linear_models.PAD), real)
+        z: Vector = np.empty(self.batch, real)
         return linear_models.Batch(w, np.empty_like(w), np.empty(self.batch, np.int64), z)
 
 

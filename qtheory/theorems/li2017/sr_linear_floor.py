@@ -73,7 +73,7 @@ class SRLinearFloor(Theorem):
         problem, delta = instance.problem, instance.method.grid.delta
         a = float(problem.gradient(np.zeros(problem.dim))[0])
         g0 = getattr(problem.noise, "scale", math.nan)
-        if not 0 < a < g0:
+        if problem.box is None or not 0 < a < g0:
             return Claim(math.nan, math.nan)
         M = round((problem.box[1] - problem.box[0]) / delta)
         s = instance.schedule(np.arange(1, max(2, instance.steps))) * g0 / delta
