@@ -1,10 +1,4 @@
-"""Timing side by side: all candidates of a table in turn, round after round, so that a noisy machine is noisy for all."""
-
-import os
-
-for _pool in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[_pool] = "1"
-os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+"""Timing side by side: all candidates of a table in turn, round by round, so that noise hits all of them."""
 
 import statistics
 import time
@@ -47,5 +41,6 @@ def race(candidates: list[Candidate], rounds: int) -> list[Line]:
             rates[c.name].append(c.work / (time.perf_counter() - begin) / 1e6)
     ours = rates[candidates[0].name]
     return [
-        Line(name, tuple(found), tuple(a / b for a, b in zip(ours, found, strict=True))) for name, found in rates.items()
+        Line(name, tuple(found), tuple(a / b for a, b in zip(ours, found, strict=True)))
+        for name, found in rates.items()
     ]

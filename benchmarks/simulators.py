@@ -1,7 +1,5 @@
 """The simulators beside NumPy, PyTorch, JAX and qtorch, in one run: python -m benchmarks.simulators [--only TABLE]."""
 
-from ._timing import Candidate, Line, race  # first: it sets the size of all thread pools  # isort: skip
-
 import json
 import os
 import platform
@@ -22,6 +20,7 @@ from qtheory.schedules import InverseSqrt, InverseTime, Table
 from qtheory.simulate import LANES, WORDS, simulate
 
 from . import _hand_written, _peers
+from ._timing import Candidate, Line, race
 
 DELTA, TRIALS, CENTER = 1 / 16, 1024, 0.3
 OURS = "qtheory"
@@ -80,18 +79,23 @@ def dense(d: int, late: int) -> list[Candidate]:
     candidates = both(DenseQuadratic(matrix, CENTER, noise=Gaussian(1.0)), SR(DELTA), schedule, steps)
     size, single = (TRIALS, d, max(4, 2000 // d), DELTA), matrix.astype(np.float32)
     for peer in _peers.installed("numpy", "torch", "jax"):
-        if peer == "numpy":
-            gradient = lambda w: (w - np.float32(CENTER)) @ single  # noqa: E731
-        elif peer == "jax":
-            import jax.numpy as jnp
-
-            gradient = lambda w, a=jnp.asarray(single): (w - CENTER) @ a  # noqa: E731
-        else:
-            import torch
-
-            gradient = lambda w, a=torch.from_numpy(single): (w - CENTER) @ a  # noqa: E731
+        gradient = _dense_gradient(peer, single)
         candidates.append(getattr(_peers, f"{peer}_run")(gradient, *size, bc=False, late=late))
     return candidates
+
+
+def _dense_gradient(peer: str, matrix: np.ndarray):
+    if peer == "numpy":
+        return lambda w: (w - np.float32(CENTER)) @ matrix
+    if peer == "jax":
+        import jax.numpy as jnp
+
+        a = jnp.asarray(matrix)
+    else:
+        import torch
+
+        a = torch.from_numpy(matrix)
+    return lambda w: (w - CENTER) @ a
 
 
 def logistic() -> list[Candidate]:
@@ -158,9 +162,9 @@ def starts() -> dict[str, float]:
     """Seconds from the first import to the first result: with an empty cache, and with a full one."""
     with tempfile.TemporaryDirectory() as cache:
         environment = {**os.environ, "XDG_CACHE_HOME": cache}
+        command = [sys.executable, "-c", START]
         seconds = [
-            float(subprocess.run([sys.executable, "-c", START], env=environment, capture_output=True, check=True).stdout)
-            for _ in range(3)
+            float(subprocess.run(command, env=environment, capture_output=True, check=True).stdout) for _ in range(3)
         ]
     return {"cold": seconds[0], "cached": min(seconds[1:])}
 
@@ -170,9 +174,10 @@ def judge(lines: list[Line], targets: dict[str, float]) -> list[str]:
     ratios = {line.name: statistics.median(line.ratios) for line in lines[1:] if not line.name.startswith(OURS + ", d")}
     ratios["best"] = min((r for name, r in ratios.items() if not name.startswith(OURS)), default=float("nan"))
     return [
-        f"  target {target:g} against {name}: {ratios[name]:.2f}, {'reached' if ratios[name] >= target else 'NOT REACHED'}"
-        for name, target in targets.items() if name in ratios
-    ]  # fmt: skip
+        f"  target {target:g} against {name}: {ratios[name]:.2f}, {'' if ratios[name] >= target else 'NOT '}reached"
+        for name, target in targets.items()
+        if name in ratios
+    ]
 
 
 @click.command()

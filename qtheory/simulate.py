@@ -135,7 +135,7 @@ class _Run:
         self.real: type = np.float64 if precision == "double" else np.float32
         if isinstance(schedule, Table) and schedule.values.size < self.steps - 1:
             raise ValueError(f"the schedule's table needs {self.steps - 1} values, got {schedule.values.size}")
-        self.marks = _record(record, self.steps)
+        self.marks = record_steps(record, self.steps)
         needed = self.trials * (self.marks.size * len(STATISTICS) + final * problem.dim) * 8
         if needed > MEMORY_LIMIT:
             raise ValueError(
@@ -280,7 +280,8 @@ def default_start(problem: Problem, method: Method) -> Vector:
     return w if grid is None else NearestRounding(grid.within(problem.box))(w)
 
 
-def _record(record: Any, steps: int) -> np.ndarray:
+def record_steps(record: Any, steps: int) -> np.ndarray:
+    """The steps that `record` asks for, ascending: see `simulate`. ValueError for anything unusable."""
     if record is None:
         return log_spaced(steps)
     if np.ndim(record) == 0:

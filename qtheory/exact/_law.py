@@ -10,7 +10,7 @@ from .. import _check
 from ..methods import SR, R
 from ..problems import Problem
 from ..schedules import Schedule
-from ..simulate import log_spaced
+from ..simulate import record_steps
 from ._coordinate import Coordinate, coordinates, require_finite, step_sizes
 from ._fractions import fraction_law
 from ._moves import first_states, moves_of
@@ -85,7 +85,7 @@ def propagate(
     parts = coordinates(problem, rational, one=False)
     if rational:
         require_finite(problem)
-    marks = _recorded(record, steps)
+    marks = record_steps(record, steps)
     alphas = step_sizes(schedule, steps, rational)
     starts = first_states(problem, method, start)
     laws: dict[Hashable, Any] = {}
@@ -128,15 +128,3 @@ def _columns(problem: Problem, part: Coordinate, out: np.ndarray) -> list[np.nda
     else:
         average = np.full_like(gap, np.nan)
     return [gap, mean_gap, lower, average, distance, square, absolute, rounding]
-
-
-def _recorded(record: Any, steps: int) -> np.ndarray:
-    if record is None or np.ndim(record) == 0:
-        return log_spaced(steps, 50 if record is None else _check.count("record", record))
-    marks = np.asarray(record)
-    if marks.ndim != 1 or marks.size == 0 or not np.issubdtype(marks.dtype, np.integer):
-        raise ValueError("record must be a number of steps or a non-empty 1-D array of integers")
-    marks = np.unique(marks).astype(np.int64)
-    if marks[0] < 1 or marks[-1] > steps:
-        raise ValueError(f"record must lie between 1 and steps = {steps}, got {marks[0]} to {marks[-1]}")
-    return marks

@@ -59,25 +59,27 @@ def deterministic(instance: Instance) -> Interval:
 
 def between(law) -> Interval:
     """E F(w̄_T) - F* from an exact law: itself where it is known, else between Jensen's two bounds."""
-    steps, average = int(law.steps[-1]), float(law.average_gap[-1])
+    steps, average, mean = (float(v[-1]) for v in (law.steps, law.average_gap, law.mean_gap))
     if math.isfinite(average):
-        return computed(average, steps)
-    low, high = computed(float(law.lower_gap[-1]), steps), computed(float(law.mean_gap[-1]), steps)
+        return computed(average, steps, scale=mean)
+    low, high = computed(float(law.lower_gap[-1]), steps, scale=mean), computed(mean, steps)
     return Interval(
         max(low.low, 0.0), high.high, high.estimate, 1.0, "exact law; Jensen's inequality on both sides of the average"
     )
 
 
-def computed(value: float, steps: int) -> Interval:
+def computed(value: float, steps: float, *, scale: float | None = None) -> Interval:
     """A mean over an exactly propagated law, with its floating-point error.
 
     A step multiplies and adds numbers that are not negative, fewer than 14 a state, so that it adds at most 16 units of
-    2^-53 to the relative error of each probability, and hence of a mean of a function that is not negative.
+    2^-53 to the relative error of each probability, and hence of a mean of a function that is not negative. For the
+    averaged iterate, whose deviations have signs, that error is relative to `scale`, the mean of the gaps: by
+    Cauchy-Schwarz it is at least the sum that results when every term is taken without its sign.
     """
-    return Interval.exact(value, abs(value) * rounding(steps))
+    return Interval.exact(value, (abs(value) if scale is None else scale) * rounding(steps))
 
 
-def rounding(steps: int) -> float:
+def rounding(steps: float) -> float:
     """The relative floating-point error of a mean over a law that was propagated for so many steps."""
     return 16 * steps * 2.0**-53
 

@@ -69,11 +69,13 @@ class SRQuadraticFloor(Theorem):
             law.distance, law.gradient_l1, mu=problem.constants.mu.value, sigma=sigma, d=problem.dim,
             delta=instance.method.grid.delta,
         )  # fmt: skip
-        error = rounding(instance.steps)  # E_s and m_s are computed: the ends inherit their error
-        return Claim(low - error * abs(low), high + error * abs(high))
+        # E_s and m_s are computed: the ends inherit their error, and at T = 2 the lower one is met with equality.
+        error = 2 * rounding(instance.steps) * max(high, float(law.mean_gap[-1]))
+        return Claim(low - error, high + error)
 
     def measure(self, instance: Instance, *, seed: int, failure: float, threads: int | None = None) -> Interval:
-        return computed(float(_law(instance).average_gap[-1]), instance.steps)
+        law = _law(instance)
+        return computed(float(law.average_gap[-1]), instance.steps, scale=float(law.mean_gap[-1]))
 
     def instances(self, scale: str = "quick") -> Iterable[Instance]:
         T = 20_000 if scale == "full" else 3000
