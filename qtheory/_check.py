@@ -12,7 +12,9 @@ Vector = NDArray[np.float64]
 def number(name: str, value: Any, *, above: float | None = None, least: float | None = None) -> float:
     """A finite real number, greater than `above` or at least `least` where given."""
     try:
-        x = math.nan if isinstance(value, str | bytes) else float(value)
+        if isinstance(value, str | bytes):  # which float would read
+            raise TypeError
+        x = float(value)
     except OverflowError:  # an integer beyond the floating-point numbers
         x = math.inf
     except (TypeError, ValueError):

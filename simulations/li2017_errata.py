@@ -27,7 +27,7 @@ SEED = 2017
 def e3(ax, quick: bool) -> dict:
     """Theorem 2 on F = a w, one-bit gradients: the exact law."""
     problem, delta, c, T = tilted_line(0.2), 1e-3, 4.0, 100_000 if quick else 1_000_000
-    law = propagate(problem, SR(delta), InverseSqrt(c), steps=T, start=[0.0], record=np.geomspace(1, T, 60).astype(int))
+    law = propagate(problem, SR(delta), InverseSqrt(c), steps=T, start=[0.0], record=np.geomspace(2, T, 60).astype(int))
     symbols = {"D": 1.0, "G": 1.0, "d": 1, "delta": delta, "c": c}
     stated = [sr_convex_stated.bound(int(t), **symbols) for t in law.steps]
     corrected = [sr_convex.bound(int(t), **symbols) for t in law.steps]
