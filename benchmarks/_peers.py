@@ -3,7 +3,8 @@
 Each function gives a run() and the coordinate-steps that it does. Weights start at 0, alpha_t = 1/(t + late).
 """
 
-from collections.abc import Callable, Iterator
+import importlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,15 +14,16 @@ from ._timing import Candidate
 Gradient = Callable[[Any], Any]
 
 
-def installed(*names: str) -> Iterator[str]:
-    """Which of these packages can be imported."""
-    for name in names:
-        try:
-            __import__(name)
-        except Exception:  # qtorch compiles on import, and can fail in any way
-            print(f"  {name}: not installed, skipped")
-        else:
-            yield name
+PACKAGES = "torch", "jax", "qtorch"
+
+
+def usable(name: str) -> bool:
+    """Whether a package can be imported. (qtorch compiles itself when it is, and that can fail in any way.)"""
+    try:
+        importlib.import_module(name)
+    except Exception:
+        return False
+    return True
 
 
 def numpy_run(gradient: Gradient, trials: int, d: int, steps: int, delta: float, *, bc: bool, late: int) -> Candidate:

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from . import __version__
+
 UNEXPECTED, UNUSABLE, INTERRUPTED = 1, 2, 130  # exit codes besides 0
 
 
@@ -25,7 +27,7 @@ class _Main(click.Group):
 
 
 @click.group(cls=_Main, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="qtheory")
+@click.version_option(__version__)
 def main() -> None:
     """Theorems about quantized training: stated, simulated, and judged against certified optima."""
 

@@ -13,7 +13,6 @@ matplotlib is imported when a figure is drawn, not with this module. Draw inside
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 import math
@@ -28,6 +27,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from ._files import plain, replace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -134,14 +135,11 @@ def scaling(
     Both lines go through the geometric centre of the points, where the least-squares line goes.
 
     Arguments
-        x: (n,) positive parameter values.
-        intervals: n intervals with positive estimates, drawn as error bars.
+        x: (n,) positive parameter values.   intervals: n intervals with positive estimates, drawn as error bars.
         fitted: slope with its interval, as `qtheory.statistics.fit_slope` returns it, or None.
-        predicted: slope.
-        label: text in the legend for the points; kind: a key of METHODS.
+        predicted: slope.   label: text in the legend for the points.   kind: a key of METHODS.
 
-    Errors raised
-        ValueError: lengths that differ, numbers that are not positive, an unknown kind.
+    Errors raised: ValueError for lengths that differ, numbers that are not positive, an unknown kind.
     """
     look = _look(METHODS, kind)
     x = _series("x", x)
@@ -220,7 +218,7 @@ def save(
         raise ValueError(f"settings={dict(settings)!r}: expected a 'seed' (None where nothing was random)")
     record = {"figure": stem, "seed": settings["seed"], "settings": settings, "versions": _versions(), "data": data}
     # A list of plain values goes on one line. JSON's line breaks are never inside its strings, so no value can change.
-    tall = json.dumps(_plain(record, ""), indent=1) + "\n"
+    tall = json.dumps(plain(record, ""), indent=1) + "\n"
     numbers = re.sub(r"\[[^][{}]*\]", lambda found: re.sub(r"\n\s*", "", found[0]), tall)
     picture = io.BytesIO()
     with style():  # fonts and identifiers are looked up now, not when the figure was drawn
@@ -229,8 +227,8 @@ def save(
     try:
         paths[0].parent.mkdir(parents=True, exist_ok=True)
         # matplotlib ends its path lines with blanks, which whitespace checkers of repositories would strip
-        _replace(paths[0], re.sub(rb"[ \t]+\n", b"\n", picture.getvalue()))
-        _replace(paths[1], numbers.encode())
+        replace(paths[0], re.sub(rb"[ \t]+\n", b"\n", picture.getvalue()))
+        replace(paths[1], numbers.encode())
     except OSError as error:
         raise type(error)(error.errno, f"cannot write figure {stem} into '{folder}': {error.strerror}") from error
     return paths
@@ -279,29 +277,3 @@ def _versions() -> dict[str, str]:
     """Versions of what made the numbers and the picture; none of the packages is imported for it."""
     own = str(getattr(sys.modules["qtheory"], "__version__", "unknown"))
     return {"qtheory": own} | {name: version(name) for name in ("numpy", "numba", "matplotlib")}
-
-
-def _plain(value: Any, where: str) -> Any:
-    """`value` in JSON's own types; `where` is its path, for the error."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        return _plain({"type": type(value).__name__} | fields, where)
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item, f"{where}/{key}") for key, item in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist(), where)
-    if isinstance(value, list | tuple | range):
-        return [_plain(item, f"{where}/{i}") for i, item in enumerate(value)]
-    if value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value)):
-        return value
-    raise ValueError(f"{where} is {value!r}: expected text, finite numbers, arrays, lists, mappings or dataclasses")
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that at every moment it is the old one or the new one, whole."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

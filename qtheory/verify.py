@@ -6,14 +6,13 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from . import _check, real_data
+from ._files import plain, replace
 from .statistics import ErrorBudget
 from .theorems import Evidence, Instance, Theorem, Verdict, all_theorems, find, overall
 
@@ -68,23 +67,18 @@ class Run:
 
     def to_json(self) -> dict[str, Any]:
         """Everything as plain numbers, strings, lists and dictionaries (NaN and infinities become None)."""
-        return _plain(
+        theorems = [
             {
-                "settings": self.settings, "seconds": self.seconds, "interrupted": self.interrupted,
-                "theorems": [
-                    {"id": n, "verdict": self.verdict(n), "expected": all_theorems()[n].expected,
-                     "evidence": [{**asdict(e), "slack": _slack(e)} for e in self.of(n)]}
-                    for n in self.theorems
-                ],
-                "real_data": [
-                    {"dataset": r.dataset, "method": r.method, "delta": r.delta, "gap": asdict(r.gap),
-                     "bound": None if r.evidence is None else r.evidence.bound,
-                     "verdict": None if r.evidence is None else r.evidence.verdict}
-                    for r in self.rows
-                ],
-                "skipped": self.skipped, "unexpected": self.unexpected(),
+                "id": n, "verdict": self.verdict(n), "expected": all_theorems()[n].expected,
+                "evidence": [{**vars(e), "slack": e.slack} for e in self.of(n)],
             }
-        )  # fmt: skip
+            for n in self.theorems
+        ]  # fmt: skip
+        everything = {
+            "settings": self.settings, "seconds": self.seconds, "interrupted": self.interrupted, "theorems": theorems,
+            "real_data": self.rows, "skipped": self.skipped, "unexpected": self.unexpected(),
+        }  # fmt: skip
+        return plain(everything, "run", strict=False)
 
 
 def verify(
@@ -148,9 +142,7 @@ def write(run: Run, folder: Path) -> Path:
     """verify.json in `folder`: whole or not at all. ValueError where it cannot be written."""
     prepare(folder)
     path = folder / "verify.json"
-    part = path.with_suffix(f".{os.getpid()}.part")
-    part.write_text(json.dumps(run.to_json(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    part.replace(path)
+    replace(path, (json.dumps(run.to_json(), indent=1, ensure_ascii=False) + "\n").encode())
     return path
 
 
@@ -219,19 +211,3 @@ def derived_seed(seed: int, *names: str) -> int:
     """A seed of its own for each check, whatever the order in which they run."""
     digest = hashlib.sha256("\n".join((str(seed), *names)).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
-
-
-def _slack(evidence: Evidence) -> dict | None:
-    return None if evidence.slack is None else asdict(evidence.slack)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float):
-        return float(value) if abs(value) < float("inf") else None
-    return str(value) if isinstance(value, str) else value
