@@ -115,7 +115,7 @@ def logistic(peers: Peers) -> list[Candidate]:
 
 
 def composed(peers: Peers) -> list[Candidate]:
-    d, steps = 100, 2000
+    d, steps = 100, 8000
     spectrum = 0.5 + np.arange(d) / d
     problem = SeparableQuadratic(spectrum, CENTER, noise=Gaussian(1.0))
     mine = ours(problem, SR(DELTA), InverseTime(1.0), steps, name="composed")

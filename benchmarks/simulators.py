@@ -45,11 +45,11 @@ def _start(environment: dict[str, str]) -> list[float]:
 
 def machine() -> dict[str, str]:
     """Where and with what a run was made."""
-    processor = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
+    processor, info = platform.processor() or platform.machine(), Path("/proc/cpuinfo")
     if info.exists():
-        fields = dict(line.split(":", 1) for line in info.read_text().splitlines() if ":" in line)
-        processor = " ".join(v.strip() for k, v in fields.items() if k.strip() in ("model name", "cpu family", "model"))
+        pairs = (line.split(":", 1) for line in info.read_text().splitlines() if ":" in line)
+        has = {key.strip(): value.strip() for key, value in pairs}
+        processor = ", ".join(f"{key} {has[key]}" for key in ("model name", "cpu family", "model") if key in has)
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
     return {
         "processor": processor, "cores": str(os.cpu_count()), "system": platform.platform(), "load": load,
@@ -103,8 +103,9 @@ def main(only: tuple[str, ...], rounds: int, path: Path | None) -> None:
     for name in only or [*RACES, "starts"]:
         print(f"\n{name}", flush=True)
         if name == "starts":
-            judged = {k: (target, seconds) for (k, target), seconds in zip(STARTS.items(), starts().values(), strict=True)}
-            print(*(f"  {k:38}{seconds:9.2f} s" for k, (_, seconds) in judged.items()), sep="\n", flush=True)
+            seconds = starts()
+            judged = {k: (target, seconds[k]) for k, target in STARTS.items()}
+            print(*(f"  {k:38}{v:9.2f} s" for k, v in seconds.items()), sep="\n", flush=True)
         else:
             lines, missing = measure(RACES[name], rounds)
             print(*lines, *(f"  {peer:38}not installed" for peer in missing), sep="\n", flush=True)

@@ -78,9 +78,10 @@ def verify(
     from . import report
     from . import verify as run_module
 
+    plan = run_module.plan(only, scale=scale, seed=seed, jobs=jobs, images=images)
     run_module.prepare(out)
     with report.progress_bar(quiet=as_json) as progress:
-        run = run_module.verify(only, scale=scale, seed=seed, jobs=jobs, images=images, progress=progress)
+        run = plan.run(progress)
     if run.interrupted and not (run.evidence or run.rows):
         raise KeyboardInterrupt
     path = run_module.write(run, out)

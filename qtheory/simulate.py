@@ -16,6 +16,7 @@ from ._check import Vector
 from .methods import SR, Method, R
 from .optimum import Optimum, optimum
 from .problems import Problem
+from .progress import terminal
 from .schedules import Schedule, Table
 
 STATISTICS = "gap", "average_gap", "distance", "deployed_gap", "changed_step", "changed_start"
@@ -86,7 +87,7 @@ def simulate(
     average: bool = True,
     precision: str = "double",
     threads: int | None = None,
-    progress: Callable[[float], None] | None = None,
+    progress: Callable[[float], None] | bool = True,
     first_trial: int = 0,
     keep_final: bool = False,
 ) -> Ensemble:
@@ -102,7 +103,8 @@ def simulate(
         precision: "double", or "single": about twice as fast; weights on a grid must stay below 2^24 resolutions, and
             the arithmetic of a step rounds at 6e-8 of its terms. Statistics are in double precision either way.
         threads: all cores by default.
-        progress: called now and then with the share that is done, never less than before; with 1.0 at the end.
+        progress: called now and then with the share that is done, never less than before; with 1.0 at the end. True: a
+            bar on standard error after two seconds, if that is a terminal. False: nothing.
         keep_final: whether to keep every trial's last iterate.
 
     Memory depends on d, trials and the number of recorded steps, never on `steps`. Ctrl-C ends the run early and keeps
@@ -115,6 +117,9 @@ def simulate(
         problem, method, schedule, steps, trials, seed, record, start, average, precision, first_trial, keep_final
     )
     threads = os.cpu_count() or 1 if threads is None else _check.count("threads", threads)
+    if progress is True:
+        with terminal(f"{method.name}, {trials} trials") as bar:
+            return run.go(threads, bar)
     return run.go(threads, progress or (lambda share: None))
 
 

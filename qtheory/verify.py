@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -107,24 +108,55 @@ def verify(
 
     Raises: ValueError for an unknown theorem, scale, seed or number of jobs.
     """
-    begin = time.perf_counter()
+    return plan(only, scale=scale, seed=seed, jobs=jobs, images=images, real=real).run(progress)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run that has been checked and laid out, but not begun."""
+
+    theorems: tuple[str, ...]
+    tasks: tuple[Task, ...]
+    skipped: dict[str, str]
+    job: "_Job"
+    jobs: int
+
+    def run(self, progress: Callable[[int, int, str], None] | None = None) -> Run:
+        """Do it all."""
+        begin, job = time.perf_counter(), self.job
+        results, interrupted = _run(self.tasks, job, self.jobs, progress or (lambda done, total, name: None))
+        evidence = tuple(results[t] for t in self.tasks if t.kind == "theorem" and t in results)
+        rows = tuple(results[t] for t in self.tasks if t.kind != "theorem" and t in results)
+        settings = {
+            "scale": job.scale, "seed": job.seed, "failure": TOTAL_FAILURE, "share": job.failure,
+            "checks": len(self.tasks),
+        }  # fmt: skip
+        seconds = time.perf_counter() - begin
+        return Run(self.theorems, evidence, rows, self.skipped, settings, seconds, interrupted)
+
+
+def plan(
+    only: Sequence[str] = (),
+    *,
+    scale: str = "quick",
+    seed: int = 0,
+    jobs: int | None = None,
+    images: str | Path | None = None,
+    real: bool = True,
+) -> Plan:
+    """All that `verify` can refuse is refused here: see its arguments and errors."""
     if scale not in ("quick", "full"):
         raise ValueError(f"scale must be 'quick' or 'full', got {scale!r}")
     seed = _check.count("seed", seed, least=0, most=2**63 - 1)
-    jobs = _check.count("jobs", (os.cpu_count() or 1) if jobs is None else jobs)
+    cores = os.cpu_count() or 1
+    jobs = cores if jobs is None else _check.count("jobs", jobs)
     if images is not None and not Path(images).is_dir():
         raise ValueError(f"images must be a folder with Fashion-MNIST's IDX files, got {str(images)!r}")
     theorems = _select(only)
     tasks, skipped = _tasks(theorems, scale, images, real and not only)
-    budget = ErrorBudget(TOTAL_FAILURE, max(1, sum(t.sampled for t in tasks)))
-    settings = {"scale": scale, "seed": seed, "failure": TOTAL_FAILURE, "share": budget.share, "checks": len(tasks)}
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    job = _Job(scale, seed, budget.share, None if images is None else str(images), threads)
-    results, interrupted = _run(tasks, job, jobs, progress or (lambda done, total, name: None))
-    evidence = tuple(results[t] for t in tasks if t.kind == "theorem" and t in results)
-    rows = tuple(results[t] for t in tasks if t.kind != "theorem" and t in results)
-    ids = tuple(t.id for t in theorems)
-    return Run(ids, evidence, rows, skipped, settings, time.perf_counter() - begin, interrupted)
+    share = ErrorBudget(TOTAL_FAILURE, max(1, sum(t.sampled for t in tasks))).share
+    job = _Job(scale, seed, share, None if images is None else str(images), max(1, cores // jobs))
+    return Plan(tuple(t.id for t in theorems), tuple(tasks), skipped, job, jobs)
 
 
 def prepare(folder: Path) -> None:
@@ -177,9 +209,10 @@ class _Job(NamedTuple):
     threads: int
 
 
-def _run(tasks: list[Task], job: _Job, jobs: int, progress: Callable[[int, int, str], None]) -> tuple[dict, bool]:
+def _run(tasks: Sequence[Task], job: _Job, jobs: int, progress: Callable[[int, int, str], None]) -> tuple[dict, bool]:
     results: dict[Task, Any] = {}
-    pool = ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=get_context("spawn"))
+    deaf = signal.signal, (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is ours to handle, not the workers'
+    pool = ProcessPoolExecutor(min(jobs, len(tasks)), get_context("spawn"), *deaf)
     pending = {pool.submit(_perform, task, job): task for task in tasks}
     try:
         while pending:
@@ -190,6 +223,8 @@ def _run(tasks: list[Task], job: _Job, jobs: int, progress: Callable[[int, int, 
                 progress(len(results), len(tasks), task.name)
         return results, False
     except KeyboardInterrupt:
+        for process in list(pool._processes.values()):
+            process.terminate()
         return results, True
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

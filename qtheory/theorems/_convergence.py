@@ -39,7 +39,7 @@ def sampled(instance: Instance, name: str, *, seed: int, failure: float, threads
     """The mean of a statistic at the last step, over independent trials (Student's t: see `mean_interval`)."""
     ensemble = simulate(
         instance.problem, instance.method, instance.schedule, steps=instance.steps, trials=instance.trials, seed=seed,
-        start=instance.start, record=[instance.steps], threads=threads,
+        start=instance.start, record=[instance.steps], threads=threads, progress=False,
     )  # fmt: skip
     return mean_interval(ensemble.last(name), failure=failure)
 
@@ -52,7 +52,7 @@ def deterministic(instance: Instance) -> Interval:
         raise ValueError(f"instance {instance.name!r} rounds stochastically: give it trials")
     ensemble = simulate(
         instance.problem, instance.method, instance.schedule, steps=instance.steps, trials=1, start=instance.start,
-        record=[instance.steps], threads=1,
+        record=[instance.steps], threads=1, progress=False,
     )  # fmt: skip
     return Interval.exact(float(ensemble.last("average_gap")[0]))
 
