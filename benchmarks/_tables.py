@@ -78,7 +78,7 @@ def dense(d: int, late: int, peers: Peers) -> list[Candidate]:
     q = np.linalg.qr(rng.standard_normal((d, d)))[0]
     matrix = (q * (0.5 + np.arange(d) / d)) @ q.T
     matrix = (matrix + matrix.T) / 2
-    steps, trials = (2000, TRIALS) if d <= 100 else (1000, 256)
+    steps, trials = (5000, TRIALS // 2) if d <= 100 else (1000, TRIALS // 4)
     schedule = Table(1 / (np.arange(1, steps + 1) + late))
     candidates = both(DenseQuadratic(matrix, CENTER, noise=Gaussian(1.0)), SR(DELTA), schedule, steps, trials)
     size, single = (TRIALS, d, max(4, 2000 // d), DELTA), matrix.astype(np.float32)
@@ -108,7 +108,7 @@ def logistic(peers: Peers) -> list[Candidate]:
     X = rng.standard_normal((n, d)) / np.sqrt(d)
     y = np.where(rng.random(n) < 1 / (1 + np.exp(-2 * X @ rng.standard_normal(d))), 1.0, -1.0)
     problem = LogisticRegression(X, y, 1e-3, batch, box=(-8.0, 8.0))
-    candidates = both(problem, SR(DELTA), InverseSqrt(1.0), 2000, trials)
+    candidates = both(problem, SR(DELTA), InverseSqrt(1.0), 4000, trials)
     for peer in peers:
         candidates.append(getattr(_peers, f"{peer}_logistic")(X, y, batch, trials, 60, DELTA))
     return candidates

@@ -56,6 +56,13 @@ def race(candidates: list[Candidate], rounds: int, clock: Callable[[], float] = 
     ]
 
 
+def share_of(cores: int, candidate: Candidate) -> float:
+    """How much of so many cores a run gets: much less than 1 where other programs keep them busy."""
+    wall, used = time.perf_counter(), time.process_time()
+    candidate.run()
+    return (time.process_time() - used) / (time.perf_counter() - wall) / cores
+
+
 @contextlib.contextmanager
 def one_core() -> Iterator[bool]:
     """Hold this process, with all threads that it starts, to its last core; yields whether the system can do that.

@@ -3,9 +3,11 @@
 import math
 from collections.abc import Iterable
 
+import numpy as np
+
 from ..exact import propagate
 from ..methods import BC, SR
-from ..problems import NoNoise
+from ..problems import NoNoise, OneBit
 from ..quantizers import StochasticRounding
 from ..schedules import InverseSqrt, InverseTime
 from ..simulate import simulate
@@ -104,9 +106,33 @@ def convex(instance: Instance) -> Iterable[Checked]:
     yield finite("D", instance.problem.constants.D)
 
 
+def unbiased(instance: Instance) -> Checked:
+    """E g = grad F on the domain: all laws of noise have it, but OneBit only where its scale suffices."""
+    problem, noise = instance.problem, instance.problem.noise
+    if not isinstance(noise, OneBit):
+        return Checked("E g = ∇F", True, "by construction")
+    if not problem.separable or problem.box is None:
+        return Checked("E g = ∇F", False, "OneBit's scale is not known to bound every partial derivative")
+    steepest = max(float(np.abs(problem.gradient(np.full(problem.dim, face))).max()) for face in problem.box)
+    return Checked("E g = ∇F", steepest <= noise.scale, f"max |∂F| = {steepest:.4g}, scale = {noise.scale:.4g}")
+
+
+def covers(instance: Instance) -> Checked:
+    """The levels span the domain, from face to face: rounding errs by one resolution at most, and keeps w* in reach."""
+    grid, box = instance.method.grid, instance.problem.box
+    try:
+        spans = grid.within(box).box == box
+    except ValueError as error:
+        return Checked("the grid spans the domain", False, str(error))
+    return Checked("the grid spans the domain", spans, f"grid box = {grid.box}, domain = {box}")
+
+
 def on_grid(instance: Instance) -> Iterable[Checked]:
     """SR starts on its grid, and G bounds its gradients."""
     yield uses(instance, SR)
+    yield unbiased(instance)
+    if isinstance(instance.method, SR):
+        yield covers(instance)
     if isinstance(instance.method, SR):
         try:
             start = instance.start
@@ -121,10 +147,13 @@ def on_grid(instance: Instance) -> Iterable[Checked]:
 def binary_connect(instance: Instance, *, stochastic: bool) -> Iterable[Checked]:
     """BC, with the stochastic quantizer where its zero mean is needed; G bounds its gradients."""
     yield uses(instance, BC)
+    yield unbiased(instance)
+    if isinstance(instance.method, BC):
+        yield covers(instance)
     if stochastic and isinstance(instance.method, BC):
         quantizer = instance.method.quantizer
-        unbiased = isinstance(quantizer, StochasticRounding)
-        yield Checked("E[Q(w)] = w", unbiased, f"the quantizer is {type(quantizer).__name__}")
+        zero_mean = isinstance(quantizer, StochasticRounding)
+        yield Checked("E[Q(w)] = w", zero_mean, f"the quantizer is {type(quantizer).__name__}")
     yield finite("G", instance.problem.constants.G)
 
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numba
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
 
@@ -151,16 +151,17 @@ def test_signs_are_fair_and_unrelated():
 ENDS = [(u, v) for u in (0, 1, 2**31, 2**32 - 2, 2**32 - 1) for v in (0, 3, 2**31 - 1, 2**31, 2**32 - 1)]
 
 
-@given(st.lists(st.tuples(word, word), min_size=1, max_size=40))
-@example(ENDS)
-def test_gaussians_are_box_muller_to_single_precision(pairs):
-    u, v = np.array(pairs, np.uint32).T.copy()
+def test_gaussians_are_box_muller_to_single_precision():
+    many = np.random.default_rng(1).integers(0, 2**32, (2**20, 2), dtype=np.uint32)
+    u, v = np.concatenate([np.array(ENDS, np.uint32), many]).T.copy()
     ours = np.empty((2, u.size), np.float32)
     gaussians(u, v, ours[0], ours[1], u.size)
     theirs = np.array(reference.gaussians(u.astype(np.uint64), v.astype(np.uint64)))
     # The radius r is sqrt(-2 log x); x near 1 is rounded to 2^-24, which moves r by 1e-7 / r, and 0 to 3e-4 at most.
     radius = np.hypot(*theirs)
-    assert (np.abs(ours - theirs) <= 1e-6 * radius + 1e-7 / np.maximum(radius, 3e-4)).all()
+    assert (np.abs(ours - theirs) <= 3e-7 * radius + 1e-7 / np.maximum(radius, 3e-4)).all()
+    usual = radius > 0.1
+    assert abs(np.mean((np.hypot(*ours)[usual] - radius[usual]) / radius[usual])) < 2e-8  # no systematic error
     assert (np.hypot(*ours) <= np.sqrt(2 * 33 * np.log(2)) * (1 + 1e-6)).all()
 
 
