@@ -68,7 +68,7 @@ class _OnGrid:
 
     def encode(self, w: Vector, box: Box) -> Vector:
         """The grid indices of weights w; ValueError for a start off the grid, where the theory does not hold."""
-        grid = self.grid.within(box)
+        grid, w = self.grid.within(box), np.asarray(w, dtype=np.float64)
         if not grid.contains(w).all():
             bad = w[~grid.contains(w)].flat[0]
             raise ValueError(

@@ -8,7 +8,7 @@ import numpy as np
 from . import _check
 from ._check import Vector
 
-_ON_GRID = 1e-9  # in units of delta: float64 arithmetic of a few grid points stays far below
+_ON_GRID = 1e-12  # relative, and in units of delta: float64 arithmetic of a few grid points stays below
 
 
 @dataclass(frozen=True)

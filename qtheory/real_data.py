@@ -71,14 +71,15 @@ def cases(dataset: str, images: str | Path | None = None, *, scale: str = "quick
     found: list[tuple[Instance, str | None]] = [(run, None)]
     for delta in DELTAS:
         for method, theorem in methods(delta):
-            found.append((replace(run, name=f"{name}, Δ = 1/{round(1 / delta)}", method=method), theorem))
+            title = f"{name}, {method.name}, Δ = 1/{round(1 / delta)}"
+            found.append((replace(run, name=title, method=method), theorem))
     return found
 
 
 def measure(instance: Instance, theorem: str | None, *, seed: int, failure: float, threads: int | None = None) -> Row:
     """Run one case."""
     grid = getattr(instance.method, "grid", None)
-    delta, dataset = None if grid is None else grid.delta, instance.name.split(", Δ")[0]
+    delta, dataset = None if grid is None else grid.delta, instance.name.split(f", {instance.method.name}")[0]
     if theorem is None:
         gap = sampled(instance, "average_gap", seed=seed, failure=failure, threads=threads)
         return Row(dataset, instance.method.name, delta, gap)
@@ -90,8 +91,8 @@ def _theorem(name: str) -> Theorem:
     return all_theorems()[name]
 
 
-def optimum_gap(dataset: str, images: str | Path | None = None) -> float:
-    """How far F* of a dataset can be from the truth: its certified gap, or the rounding error of F* itself, a mean of
-    fewer than 2^16 terms that are not negative, if that is larger."""
-    _, value, certificate = optimum(task(dataset, images)[1])
+def optimum_gap(problem: LogisticRegression) -> float:
+    """How far F* can be from the truth: its certified gap, or the rounding error of F* itself, a mean of fewer than
+    2^16 terms that are not negative, if that is larger."""
+    _, value, certificate = optimum(problem)
     return max(certificate.gap, 16 * np.finfo(float).eps * value)

@@ -76,8 +76,8 @@ def print_run(run: Run, files: list[Path]) -> None:
         out.print(Text(f"unexpected: {line}", style="bold red"))
     checks = len(run.evidence) + len(run.rows)
     out.print(
-        f"{checks} checks, {len(unexpected)} unexpected, {run.seconds:.0f} s; sampling errs anywhere in this run with "
-        f"probability at most {run.settings['failure']:g}."
+        f"{checks} checks, {len(unexpected)} unexpected, {run.seconds:.0f} s; as far as Student's t applies, sampling "
+        f"errs anywhere in this run with probability at most {run.settings['failure']:g}."
     )
     out.print("written: " + ", ".join(str(f) for f in files))
 

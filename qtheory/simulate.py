@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -185,9 +185,9 @@ class _Run:
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
             try:
                 futures = [pool.submit(block.go, stop) for block in blocks]
-                while wait(futures, timeout=0.1).not_done:
+                while wait(futures, 0.1, FIRST_EXCEPTION).not_done and not any(_failed(f) for f in futures):
                     progress(sum(block.done for block in blocks) / (len(blocks) * self.steps))
-                for f in futures:
+                for f in sorted(futures, key=_failed, reverse=True):
                     f.result()
                 progress(1.0)
             except KeyboardInterrupt:
@@ -274,6 +274,10 @@ class _BlockRun:
         single = self.run.real is np.float32
         if single and isinstance(self.run.method, R | SR) and np.abs(x).max() >= 2**24:
             raise ValueError("precision='single' holds grid indices below 2^24 only: use 'double' or a coarser grid")
+
+
+def _failed(future: Future) -> bool:
+    return future.done() and future.exception() is not None
 
 
 def default_start(problem: Problem, method: Method) -> Vector:

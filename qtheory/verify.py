@@ -33,13 +33,15 @@ class Task(NamedTuple):
 class Run:
     """What a run of `verify` has found.
 
-    evidence: one per instance.   rows: real data.   skipped: dataset -> why.   interrupted: Ctrl-C ended it early.
+    evidence: one per instance.   rows: real data.   skipped: dataset -> why.   failed: check -> the error that ended it.
+    interrupted: Ctrl-C ended it early.
     """
 
     theorems: tuple[str, ...]
     evidence: tuple[Evidence, ...]
     rows: tuple[real_data.Row, ...]
     skipped: dict[str, str]
+    failed: dict[str, str]
     settings: dict[str, Any]
     seconds: float
     interrupted: bool = False
@@ -55,7 +57,7 @@ class Run:
 
     def unexpected(self) -> list[str]:
         """What did not come out as registered, a line each; empty when all is well."""
-        lines = []
+        lines = [f"{check} could not be checked: {error}" for check, error in self.failed.items()]
         for name in self.theorems:
             expected, found = all_theorems()[name].expected, self.verdict(name)
             if found != expected:
@@ -77,7 +79,7 @@ class Run:
         ]  # fmt: skip
         everything = {
             "settings": self.settings, "seconds": self.seconds, "interrupted": self.interrupted, "theorems": theorems,
-            "real_data": self.rows, "skipped": self.skipped, "unexpected": self.unexpected(),
+            "real_data": self.rows, "skipped": self.skipped, "failed": self.failed, "unexpected": self.unexpected(),
         }  # fmt: skip
         return plain(everything, "run", strict=False)
 
@@ -124,7 +126,7 @@ class Plan:
     def run(self, progress: Callable[[int, int, str], None] | None = None) -> Run:
         """Do it all."""
         begin, job = time.perf_counter(), self.job
-        results, interrupted = _run(self.tasks, job, self.jobs, progress or (lambda done, total, name: None))
+        results, failed, interrupted = _run(self.tasks, job, self.jobs, progress or (lambda done, total, name: None))
         evidence = tuple(results[t] for t in self.tasks if t.kind == "theorem" and t in results)
         rows = tuple(results[t] for t in self.tasks if t.kind != "theorem" and t in results)
         settings = {
@@ -132,7 +134,7 @@ class Plan:
             "checks": len(self.tasks),
         }  # fmt: skip
         seconds = time.perf_counter() - begin
-        return Run(self.theorems, evidence, rows, self.skipped, settings, seconds, interrupted)
+        return Run(self.theorems, evidence, rows, self.skipped, failed, settings, seconds, interrupted)
 
 
 def plan(
@@ -153,7 +155,7 @@ def plan(
     if images is not None and not Path(images).is_dir():
         raise ValueError(f"images must be a folder with Fashion-MNIST's IDX files, got {str(images)!r}")
     theorems = _select(only)
-    tasks, skipped = _tasks(theorems, scale, images, real and not only)
+    tasks, skipped = _tasks(theorems, scale, images, real and len(theorems) == len(all_theorems()))
     share = ErrorBudget(TOTAL_FAILURE, max(1, sum(t.sampled for t in tasks))).share
     job = _Job(scale, seed, share, None if images is None else str(images), max(1, cores // jobs))
     return Plan(tuple(t.id for t in theorems), tuple(tasks), skipped, job, jobs)
@@ -197,7 +199,7 @@ def _tasks(theorems: list[Theorem], scale: str, images: str | Path | None, real:
             tasks += [Task("data", dataset, i, True) for i in range(len(real_data.cases(dataset, images, scale=scale)))]
         except FileNotFoundError as error:
             skipped[dataset] = str(error)
-    # The longest first, so that no core waits at the end.
+    # Samples first: they take longest, and no core should wait at the end.
     return sorted(tasks, key=lambda t: not t.sampled), skipped
 
 
@@ -209,8 +211,9 @@ class _Job(NamedTuple):
     threads: int
 
 
-def _run(tasks: Sequence[Task], job: _Job, jobs: int, progress: Callable[[int, int, str], None]) -> tuple[dict, bool]:
+def _run(tasks: Sequence[Task], job: _Job, jobs: int, progress: Callable[[int, int, str], None]) -> tuple[dict, dict, bool]:
     results: dict[Task, Any] = {}
+    failed: dict[str, str] = {}
     deaf = signal.signal, (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is ours to handle, not the workers'
     pool = ProcessPoolExecutor(min(jobs, len(tasks)), get_context("spawn"), *deaf)
     pending = {pool.submit(_perform, task, job): task for task in tasks}
@@ -218,14 +221,17 @@ def _run(tasks: Sequence[Task], job: _Job, jobs: int, progress: Callable[[int, i
         while pending:
             done, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
             for future in done:
-                task = pending.pop(future)
-                results[task] = future.result()
-                progress(len(results), len(tasks), task.name)
-        return results, False
+                task, error = pending.pop(future), future.exception()
+                if error is None:
+                    results[task] = future.result()
+                else:
+                    failed[f"{task.name}, number {task.place}"] = f"{type(error).__name__}: {error}"
+                progress(len(results) + len(failed), len(tasks), task.name)
+        return results, failed, False
     except KeyboardInterrupt:
         for process in list(pool._processes.values()):
             process.terminate()
-        return results, True
+        return results, failed, True
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

@@ -9,12 +9,6 @@ from qtheory.statistics import Interval
 SEED = 2017
 
 
-def rows(dataset: str, quick: bool) -> list[real_data.Row]:
-    """All methods on one dataset."""
-    cases = real_data.cases(dataset, scale="quick" if quick else "full")
-    return [real_data.measure(instance, theorem, seed=SEED, failure=FAILURE) for instance, theorem in cases]
-
-
 def panel(ax, found: list[real_data.Row]) -> dict:
     """Gap against Δ for each method; SGD, which has no Δ, as a level."""
     data: dict = {}
@@ -40,12 +34,13 @@ def draw(quick: bool) -> Picture:
     fig, [axes] = plotting.panels(1, len(datasets), size=(1.2 + 3.6 * len(datasets), 3.4), sharey=True)
     data, certificates = {}, []
     for ax, dataset in zip(axes, datasets, strict=True):
-        found = rows(dataset, quick)
+        cases = real_data.cases(dataset, scale="quick" if quick else "full")
+        found = [real_data.measure(instance, theorem, seed=SEED, failure=FAILURE) for instance, theorem in cases]
         data[found[0].dataset] = panel(ax, found)
-        certificates.append(real_data.optimum_gap(dataset))
+        certificates.append(real_data.optimum_gap(cases[0][0].problem))
     axes[0].set_ylabel(r"$\mathbb{E}\,F(\bar w_T) - F^\star$")
     plotting.legend(fig, [4] + [0] * (len(datasets) - 1))
-    run = real_data.cases(datasets[0], scale="quick" if quick else "full")[0][0]
+    run = cases[0][0]
     plotting.caption(
         fig,
         f"Logistic regression, l2 = {real_data.L2}, box [-1, 1], batch {real_data.BATCH}, "

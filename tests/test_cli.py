@@ -66,9 +66,25 @@ def test_an_unexpected_verdict_is_exit_code_one(run, monkeypatch):
     from qtheory.theorems import Verdict
 
     monkeypatch.setattr(type(all_theorems()[ROUNDING]), "expected", Verdict.VIOLATED)
-    monkeypatch.setattr(verify, "_run", lambda tasks, job, *_: ({t: verify._perform(t, job) for t in tasks}, False))
+    monkeypatch.setattr(verify, "_run", lambda tasks, job, *_: ({t: verify._perform(t, job) for t in tasks}, {}, False))
     result = run("verify", "--only", ROUNDING)
     assert result.exit_code == 1 and f"unexpected: {ROUNDING}: holds, expected violated" in result.output
+
+
+def test_a_check_that_fails_is_named_and_the_others_are_kept(run, tmp_path, monkeypatch):
+    from qtheory import verify
+
+    real = verify._run
+
+    def broken(tasks, job, jobs, progress):
+        results, failed, interrupted = real(tasks, job, jobs, progress)
+        results.pop(tasks[0])
+        return results, {**failed, f"{tasks[0].name}, number 0": "RuntimeError: broken"}, interrupted
+
+    monkeypatch.setattr(verify, "_run", broken)
+    result = run("verify", "--only", ROUNDING, "--jobs", 1)
+    assert result.exit_code == 1 and "could not be checked: RuntimeError: broken" in " ".join(result.output.split())
+    assert len(json.loads((tmp_path / "results" / "verify.json").read_text())["theorems"][0]["evidence"]) == 5
 
 
 @pytest.mark.parametrize(

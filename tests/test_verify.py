@@ -56,7 +56,7 @@ def test_find_knows_papers():
 def test_real_data_cases_cover_every_method():
     cases = real_data.cases("digits")
     assert {i.method.name for i, _ in cases} == {"SGD", "R", "SR", "BC stochastic", "BC nearest"}
-    assert real_data.optimum_gap("digits") < 1e-9
+    assert real_data.optimum_gap(cases[0][0].problem) < 1e-9
     with pytest.raises(ValueError, match="dataset must be one of"):
         real_data.task("mnist")
 

@@ -142,6 +142,16 @@ def bits_float(context, x):
 
 
 @intrinsic
+def trailing_zeros(context, x):
+    """The number of zero bits below the lowest one of a uint64 that is not 0."""
+
+    def build(c, builder, signature, arguments):
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.uint64(types.uint64), build
+
+
+@intrinsic
 def wide(context):
     """Ask for 512-bit vectors in the calling function, where the machine has them; harmless elsewhere.
 

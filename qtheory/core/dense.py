@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .compile import jit, wide
-from .layout import TILE, transpose
+from .compile import jit, trailing_zeros, wide
+from .layout import transpose
 from .objectives import _coupled, _no_coefficients, _stored_slope, coefficients, gradients, separable, slope, values
 
 REFRESH = 256  # steps between two products for all trials
-FEW = 10  # a trial with at most d / FEW moves is updated, not multiplied
+FEW = 5  # a trial with at most d / FEW moves is updated, not multiplied: about where the two cost the same
 
 
 class DenseQuadratic(NamedTuple):
@@ -24,13 +24,27 @@ class DenseQuadratic(NamedTuple):
 
 
 class Products(NamedTuple):
-    """The workspace of a block: queries that are accounted for, and their products, a trial a row."""
+    """The workspace of a block: the queries that are accounted for and their products, a trial a row; and scratch."""
 
     q: np.ndarray  # (d, lanes)
     y: np.ndarray  # (lanes, d)
     error: np.ndarray  # (d, lanes) scratch
-    moves: np.ndarray  # (lanes,) int64 scratch: how many coordinates of a trial have moved
-    found: np.ndarray  # (lanes,) int64 scratch: the trials in which one coordinate has moved
+    count: np.ndarray  # (lanes,) int32: how many coordinates of a trial moved
+    moved: np.ndarray  # (lanes,) uint8: whether one coordinate of a trial did
+    eights: np.ndarray  # (lanes / 8,) uint64: the same bytes, eight trials a word
+    row: np.ndarray  # (d * lanes,) int32: of each move the coordinate,
+    lane: np.ndarray  # (d * lanes,) int32: the trial,
+    move: np.ndarray  # (d * lanes,) and the size
+
+
+def products(d, lanes, real):
+    """The workspace at the start of a run: no query is accounted for."""
+    moved, size = np.empty(lanes, np.uint8), d * lanes
+    return Products(
+        np.full((d, lanes), np.nan, real), np.empty((lanes, d), real), np.empty((d, lanes), real),
+        np.empty(lanes, np.int32), moved, moved.view(np.uint64),
+        np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, real),
+    )  # fmt: skip
 
 
 separable.of(DenseQuadratic)(_coupled)
@@ -45,67 +59,85 @@ def _gradients(objective, q, y, work, seed, trial, step):
 
 @jit()
 def _follow(objective, q, y, work, step):
-    d, lanes = q.shape
-    few = -1 if step % REFRESH == 1 else d // FEW
-    _count_moves(q, work.q, work.moves)
-    if work.moves.max() > few:
+    few = -1 if step % REFRESH == 1 else q.shape[0] // FEW
+    _count(q, work.q, work.count)
+    if work.count.max() > few:
         _product(objective, q, work.error, y)
-        for i in range(lanes):
-            if work.moves[i] > few:
-                for j in range(d):
-                    work.y[i, j] = y[j, i]
-    for j in range(d):
-        new, old = q[j], work.q[j]
-        for place in range(_find_moves(new, old, work.found)):
-            i = work.found[place]
-            if work.moves[i] <= few:
-                _add_row(work.y[i], objective.matrix[j], new[i] - old[i])
-            old[i] = new[i]
+    if work.count.min() > few:
+        _copy(q, work.q)
+        transpose(y, work.y)
+        return
+    for i in range(work.count.size):
+        if work.count[i] > few:
+            for j in range(q.shape[0]):
+                work.y[i, j] = y[j, i]
+    moves = _list(q, work.q, work.moved, work.eights, work.row, work.lane, work.move)
+    _add(objective.matrix, work.y, work.count, few, moves, work.row, work.lane, work.move)
     transpose(work.y, y)
 
 
 @jit()
-def _count_moves(new, old, moves):
-    for i in range(moves.size):
-        moves[i] = 0
-    for j in range(new.shape[0]):
-        _count_row(new[j], old[j], moves)
-
-
-@jit()
-def _count_row(new, old, moves):
+def _count(new, old, count):
     wide()
-    for i in range(moves.size):
-        moves[i] += new[i] != old[i]
+    for i in range(count.size):
+        count[i] = 0
+    for j in range(new.shape[0]):
+        for i in range(count.size):
+            count[i] += np.int32(new[j, i] != old[j, i])
 
 
 @jit()
-def _find_moves(new, old, found):
-    n = 0
-    for a in range(0, new.size, TILE):  # most tiles hold no move, and are dismissed by one vector comparison
-        moved = 0
-        for i in range(TILE):
-            moved += new[a + i] != old[a + i]
-        if moved:
-            for i in range(a, a + TILE):
-                found[n] = i
-                n += new[i] != old[i]
+def _list(new, old, moved, eights, row, lane, move):
+    """All moves from old to new, which then are the same; how many."""
+    n, one, three = 0, np.uint64(1), np.uint64(3)
+    for j in range(new.shape[0]):
+        _compare(new, old, j, moved)
+        for a in range(eights.size):
+            word = eights[a]
+            while word != np.uint64(0):
+                i = 8 * a + np.int64(trailing_zeros(word) >> three)
+                row[n], lane[n], move[n] = j, i, new[j, i] - old[j, i]
+                old[j, i] = new[j, i]
+                n += 1
+                word &= word - one
     return n
 
 
 @jit()
-def _add_row(y, row, move):
+def _compare(new, old, j, moved):
     wide()
-    for j in range(y.size):
-        y[j] += move * row[j]
+    for i in range(moved.size):
+        moved[i] = np.uint8(new[j, i] != old[j, i])
+
+
+@jit()
+def _add(matrix, y, count, few, moves, row, lane, move):
+    for k in range(moves):
+        if count[lane[k]] <= few:
+            _add_row(y, lane[k], matrix, row[k], move[k])
+
+
+@jit()
+def _add_row(y, i, matrix, j, move):
+    # Arrays and indices, not rows: a view costs more than a short row.
+    wide()
+    for k in range(y.shape[1]):
+        y[i, k] += move * matrix[j, k]
+
+
+@jit()
+def _copy(source, to):
+    for j in range(source.shape[0]):
+        for i in range(source.shape[1]):
+            to[j, i] = source[j, i]
 
 
 @jit()
 def _product(objective, q, error, y):
     for j in range(q.shape[0]):
-        e, w, c = error[j], q[j], objective.center[j]
+        c = objective.center[j]
         for i in range(q.shape[1]):
-            e[i] = w[i] - c
+            error[j, i] = q[j, i] - c
     np.dot(objective.matrix, error, y)
 
 

@@ -14,7 +14,7 @@ from .noise import noise_words, perturb, sample
 from .objectives import coefficients, gradients, separable, slope, values
 from .random import STEP, fill, uniform
 from .schedules import step_size
-from .steps import advance, latent, query, rounding_words, weight
+from .steps import advance, latent, query, query_words, rounding_words, weight
 
 GAP, AVERAGE_GAP, DISTANCE, DEPLOYED_GAP, CHANGED_STEP, CHANGED_START = range(6)
 
@@ -59,88 +59,97 @@ def run(seed, objective, noise, method, schedule, observed, target, block, trial
     At step t the iterate w_t is observed if t is in `marks` (ascending), then moved to w_{t+1} unless t = horizon.
     `observed` is the objective in double precision. The random bits depend on (seed, trial, step, coordinate) only.
     """
-    lanes, group = block.x.shape[1], group_size(noise, method)
-    chunk = max(1, block.words.shape[1] // lanes)
-    random = noise_words(noise) + rounding_words(method) > 0
     mark = np.searchsorted(marks, t)
     while t < stop:
         seen = mark < marks.size and marks[mark] == t
         mark += seen
-        soon = mark < marks.size and marks[mark] == t + 1
-        if seen or soon or t == 1 or not separable(objective):
-            _deploy(noise, method, block, seed, trial, t, group, chunk)
+        coming = marks[mark] if mark < marks.size else horizon + 1
+        if seen or coming == t + 1 or t == 1:
+            _deploy(noise, method, block, seed, trial, t)
         if t == 1:
             _copy(block.q, block.first)
         if seen:
             _observe(method, observed, target, block, t, out[mark - 1])
-        if soon:
+        if coming == t + 1:
             _copy(block.q, block.previous)
-        if t == horizon:
-            break
-        if not separable(objective):
-            gradients(objective, block.q, block.y, block.work, seed, trial, t)
-        alpha = like(block.x[0, 0], step_size(schedule, t))
-        for start in range(0, block.x.shape[0], group * chunk):
-            groups = min(chunk, (block.x.shape[0] - start + group - 1) // group)
-            if random:
-                fill(block.words, groups, lanes, trial, t, start // group, STEP, seed)
-                sample(noise, block.words, block.z, group, groups * lanes)
-            _step(objective, noise, method, block, start, groups, group, -alpha)
-        t += 1
+        after = t + 1 if coming == t + 1 else min(coming - 1, stop)
+        _move(seed, objective, noise, method, schedule, block, trial, t, min(after, horizon))
+        t = after
 
 
 @jit()
-def _step(objective, noise, method, block, start, groups, group, minus_alpha):
+def _move(seed, objective, noise, method, schedule, block, trial, t, stop):
+    """Take w_t to w_stop."""
+    x, total, y, z, words = block.x, block.total, block.y, block.z, block.words
+    (d, lanes), group = x.shape, group_size(noise, method)
+    chunk = max(1, words.shape[1] // lanes)
+    random, averaged = noise_words(noise) + rounding_words(method) > 0, total.shape[0] > 0
+    for now in range(t, stop):
+        if not separable(objective):
+            _deploy(noise, method, block, seed, trial, now)
+            gradients(objective, block.q, y, block.work, seed, trial, now)
+        if averaged:
+            _accumulate(x, total)
+        minus_alpha = like(x[0, 0], -step_size(schedule, now))
+        for start in range(0, d, group * chunk):
+            groups = min(chunk, (d - start + group - 1) // group)
+            if random:
+                fill(words, groups, lanes, trial, now, start // group, STEP, seed)
+                sample(noise, words, z, group, groups * lanes)
+            _update(objective, noise, method, x, y, z, words, start, groups, group, minus_alpha)
+
+
+@jit()
+def _accumulate(x, total):
+    for j in range(total.shape[0]):
+        for i in range(x.shape[1]):
+            total[j, i] += x[j, i]
+
+
+@jit()
+def _update(objective, noise, method, x, y, z, words, start, groups, group, minus_alpha):
+    # No views of rows: each would count its references up and down, atomically, at a third of the loop's cost.
     wide()
-    d, lanes = block.x.shape
-    last = block.y.shape[0] - 1
+    d, lanes = x.shape
+    last = y.shape[0] - 1
     for p in range(groups):
         o = p * lanes
         for h in range(group):
             j = start + group * p + h
             if j < d:
-                x, y, z = block.x[j], block.y[min(j, last)], block.z[h, o : o + lanes]
-                first, second = block.words[h, o : o + lanes], block.words[rounding_row(noise, h), o : o + lanes]
-                if block.total.shape[0] > 0:
-                    total = block.total[j]
-                    for i in range(lanes):
-                        total[i] += x[i]
-                _step_row(objective, noise, method, coefficients(objective, j), x, y, z, first, second, minus_alpha)
+                c, r, k = coefficients(objective, j), min(j, last), rounding_row(noise, h)
+                for i in range(lanes):
+                    old = x[j, i]
+                    u = uniform(words[k, o + i], old)
+                    g = slope(objective, c, query(method, old, u), y[r, i])
+                    g = perturb(noise, g, like(old, z[h, o + i]), words[h, o + i])
+                    x[j, i] = advance(method, old, minus_alpha * g, u)
 
 
 @jit()
-def _step_row(objective, noise, method, c, x, y, z, first, second, minus_alpha):
-    # A function of its own: within the loops above LLVM's checks for overlapping rows would fail and cost the vectors.
-    wide()
-    for i in range(x.size):
-        u = uniform(second[i], x[i])
-        g = perturb(noise, slope(objective, c, query(method, x[i], u), y[i]), like(x[i], z[i]), first[i])
-        x[i] = advance(method, x[i], minus_alpha * g, u)
-
-
-@jit()
-def _deploy(noise, method, block, seed, trial, t, group, chunk):
+def _deploy(noise, method, block, seed, trial, t):
     """The queries of step t, which are the weights that the method would deploy, into block.q."""
-    d, lanes = block.x.shape
+    (d, lanes), group = block.x.shape, group_size(noise, method)
+    chunk = max(1, block.words.shape[1] // lanes)
     for start in range(0, d, group * chunk):
         groups = min(chunk, (d - start + group - 1) // group)
-        if rounding_words(method) == 1:
+        if query_words(method) == 1:
             fill(block.words, groups, lanes, trial, t, start // group, STEP, seed)
-        _query(noise, method, block, start, groups, group)
+        _query(noise, method, block.x, block.q, block.words, start, groups, group)
 
 
 @jit()
-def _query(noise, method, block, start, groups, group):
+def _query(noise, method, x, q, words, start, groups, group):
     wide()
-    d, lanes = block.x.shape
+    d, lanes = x.shape
     for p in range(groups):
         o = p * lanes
         for h in range(group):
             j = start + group * p + h
             if j < d:
-                x, q, words = block.x[j], block.q[j], block.words[rounding_row(noise, h), o : o + lanes]
+                k = rounding_row(noise, h)
                 for i in range(lanes):
-                    q[i] = query(method, x[i], uniform(words[i], x[i]))
+                    q[j, i] = query(method, x[j, i], uniform(words[k, o + i], x[j, i]))
 
 
 @jit()

@@ -2,7 +2,7 @@
 
 from .compile import jit
 
-TILE = 16
+TILE = 8
 
 
 @jit()

@@ -113,18 +113,22 @@ def _full_gradients(objective, q, y):
 
 @jit()
 def _batch_gradients(objective, q, y, work, seed, trial, step):
+    rows, target, chosen, z = objective.rows, objective.target, work.chosen, work.z
     transpose(q, work.w)
-    share = like(q[0, 0], 1.0 / objective.batch)
     for i in range(q.shape[1]):
-        w, g = work.w[i], work.g[i]
-        _draw(work.chosen, objective.rows.shape[0], seed, trial + i, step)
-        _predict(objective.rows, work.chosen, w, work.z)
-        for b in range(work.z.size):
-            work.z[b] = share * loss_slope(objective, work.z[b], objective.target[work.chosen[b]])
-        for j in range(g.size):
-            g[j] = objective.l2 * w[j]
-        _gather(objective.rows, work.chosen, work.z, g)
+        _draw(chosen, rows.shape[0], seed, trial + i, step)
+        _predict(rows, chosen, work.w, i, z)
+        _slopes(objective, target, chosen, z)
+        _gather(rows, chosen, z, objective.l2, work.w, work.g, i)
     transpose(work.g[:, : q.shape[0]], y)
+
+
+@jit(fastmath=RELAXED)
+def _slopes(objective, target, chosen, z):
+    wide()
+    share = like(z[0], 1.0 / z.size)
+    for b in range(z.size):
+        z[b] = share * loss_slope(objective, z[b], target[chosen[b]])
 
 
 @jit()
@@ -138,42 +142,57 @@ def _draw(chosen, n, seed, trial, step):
                 chosen[4 * group + h] = np.int64((u64(u32(words[h])) * u64(n)) >> u64(32))
 
 
+# Rows are taken eight at a time, so that a weight is loaded once for eight sums that do not wait for each other; by
+# index, since a view of a row costs more than its arithmetic.
+
+
 @jit(fastmath=RELAXED | {"reassoc"})
-def _predict(rows, chosen, w, z):
-    """z_b = rows[chosen_b] . w, four rows at a time: w is loaded once for four sums that do not wait for each other."""
+def _predict(rows, chosen, w, i, z):
+    """z_b = rows[chosen_b] . w[i]."""
     wide()
-    whole = chosen.size // 4 * 4
-    for b in range(0, whole, 4):
-        x0, x1, x2, x3 = rows[chosen[b]], rows[chosen[b + 1]], rows[chosen[b + 2]], rows[chosen[b + 3]]
-        s0 = s1 = s2 = s3 = like(w[0], 0.0)
-        for j in range(w.size):
-            s0 += x0[j] * w[j]
-            s1 += x1[j] * w[j]
-            s2 += x2[j] * w[j]
-            s3 += x3[j] * w[j]
+    whole = chosen.size // 8 * 8
+    for b in range(0, whole, 8):
+        r0, r1, r2, r3 = chosen[b], chosen[b + 1], chosen[b + 2], chosen[b + 3]
+        r4, r5, r6, r7 = chosen[b + 4], chosen[b + 5], chosen[b + 6], chosen[b + 7]
+        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = like(z[0], 0.0)
+        for j in range(w.shape[1]):
+            v = w[i, j]
+            s0 += rows[r0, j] * v
+            s1 += rows[r1, j] * v
+            s2 += rows[r2, j] * v
+            s3 += rows[r3, j] * v
+            s4 += rows[r4, j] * v
+            s5 += rows[r5, j] * v
+            s6 += rows[r6, j] * v
+            s7 += rows[r7, j] * v
         z[b], z[b + 1], z[b + 2], z[b + 3] = s0, s1, s2, s3
+        z[b + 4], z[b + 5], z[b + 6], z[b + 7] = s4, s5, s6, s7
     for b in range(whole, chosen.size):
-        x = rows[chosen[b]]
-        s = like(w[0], 0.0)
-        for j in range(w.size):
-            s += x[j] * w[j]
+        r, s = chosen[b], like(z[0], 0.0)
+        for j in range(w.shape[1]):
+            s += rows[r, j] * w[i, j]
         z[b] = s
 
 
 @jit()
-def _gather(rows, chosen, s, g):
-    """g += sum_b s_b rows[chosen_b], four rows at a time."""
+def _gather(rows, chosen, s, l2, w, g, i):
+    """g[i] = l2 w[i] + sum_b s_b rows[chosen_b]."""
     wide()
-    whole = chosen.size // 4 * 4
-    for b in range(0, whole, 4):
-        x0, x1, x2, x3 = rows[chosen[b]], rows[chosen[b + 1]], rows[chosen[b + 2]], rows[chosen[b + 3]]
-        s0, s1, s2, s3 = s[b], s[b + 1], s[b + 2], s[b + 3]
-        for j in range(g.size):
-            g[j] += (s0 * x0[j] + s1 * x1[j]) + (s2 * x2[j] + s3 * x3[j])
+    for j in range(g.shape[1]):
+        g[i, j] = l2 * w[i, j]
+    whole = chosen.size // 8 * 8
+    for b in range(0, whole, 8):
+        r0, r1, r2, r3 = chosen[b], chosen[b + 1], chosen[b + 2], chosen[b + 3]
+        r4, r5, r6, r7 = chosen[b + 4], chosen[b + 5], chosen[b + 6], chosen[b + 7]
+        s0, s1, s2, s3, s4, s5, s6, s7 = s[b], s[b + 1], s[b + 2], s[b + 3], s[b + 4], s[b + 5], s[b + 6], s[b + 7]
+        for j in range(g.shape[1]):
+            low = (s0 * rows[r0, j] + s1 * rows[r1, j]) + (s2 * rows[r2, j] + s3 * rows[r3, j])
+            high = (s4 * rows[r4, j] + s5 * rows[r5, j]) + (s6 * rows[r6, j] + s7 * rows[r7, j])
+            g[i, j] += low + high
     for b in range(whole, chosen.size):
-        x = rows[chosen[b]]
-        for j in range(g.size):
-            g[j] += s[b] * x[j]
+        r, slope_b = chosen[b], s[b]
+        for j in range(g.shape[1]):
+            g[i, j] += slope_b * rows[r, j]
 
 
 @values.of(LeastSquares, Logistic)

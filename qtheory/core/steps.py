@@ -67,6 +67,21 @@ def _one(method):
 
 
 @verb
+def query_words(method):
+    """How many of these words its query needs: 0 or 1."""
+
+
+@query_words.of(Sgd, *_ON_GRID, LatentNearest)
+def _query_none(method):
+    return 0
+
+
+@query_words.of(LatentStochastic)
+def _query_one(method):
+    return 1
+
+
+@verb
 def weight(method, x):
     """The weight that the state x stands for (affine in x)."""
 

@@ -88,10 +88,7 @@ class DenseQuadratic(Problem):
     def workspace(self, lanes: int, real: type) -> tuple:
         from ..core import dense
 
-        d = self.dim
-        queries: Vector = np.full((d, lanes), np.nan, real)  # nothing is accounted for yet: the first step multiplies
-        counts = np.zeros(lanes, np.int64), np.zeros(lanes + 1, np.int64)
-        return dense.Products(queries, np.empty((lanes, d), real), np.empty((d, lanes), real), *counts)
+        return dense.products(self.dim, lanes, real)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,14 +8,17 @@ expectations are computed, at a stated confidence where they are sampled. The ve
 import inspect
 import math
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+import numpy as np
 
 from ..methods import Method
 from ..problems import Known, Problem
 from ..schedules import Schedule
+from ..simulate import default_start
 from ..statistics import Interval
 
 
@@ -33,7 +36,7 @@ class Role(StrEnum):
 
     INSIDE = "inside"
     EDGE = "edge"  # an assumption or the bound itself is met with equality, or nearly
-    CONTROL = "control"  # must be rejected: outside the assumptions, or with a deliberately wrong claim
+    CONTROL = "control"  # must get another verdict: outside the assumptions, or with a deliberately wrong claim
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,6 @@ class Instance:
         expected: the verdict that it must get.
         trials: how many to sample; 0: expectations are computed, not sampled.
         planted: for controls: the claim is multiplied by this factor, which makes it wrong.
-        options: what a theorem needs to know besides.
     """
 
     name: str
@@ -69,7 +71,12 @@ class Instance:
     expected: Verdict = Verdict.HOLDS
     trials: int = 0
     planted: float = 1.0
-    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def w1(self) -> np.ndarray:
+        """(d,) w_1: `start`, or the default of `simulate`."""
+        start = default_start(self.problem, self.method) if self.start is None else self.start
+        return np.asarray(start, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -117,7 +124,7 @@ class Theorem:
 
     Class attributes:
         title: a line.   source: author, year, theorem, and how the statement is known.
-        kind: "upper", "limit", "rate" or "identity".   statement: LaTeX.
+        kind: "upper" or "limit".   statement: LaTeX.
         expected: the verdict over the instances inside and at the edge.   figure: the stem of its picture.
     """
 
@@ -154,12 +161,21 @@ class Theorem:
         """Which assumptions hold, and how that is known."""
         raise NotImplementedError
 
+    def checked(self, instance: Instance) -> tuple[Checked, ...]:
+        """The assumptions, up to the first that fails: those after it may speak of what is not there."""
+        found = []
+        for assumption in self.assumptions(instance):
+            found.append(assumption)
+            if not assumption.holds:
+                break
+        return tuple(found)
+
     def claim(self, instance: Instance) -> Claim:
-        """The right-hand side."""
+        """The right-hand side, for an instance that meets the assumptions."""
         raise NotImplementedError
 
     def measure(self, instance: Instance, *, seed: int, failure: float, threads: int | None = None) -> Interval:
-        """The left-hand side, missed with a chance of at most `failure`."""
+        """The left-hand side, missed with a chance of at most `failure`; for an instance that meets the assumptions."""
         raise NotImplementedError
 
     def instances(self, scale: str = "quick") -> Iterable[Instance]:
@@ -171,14 +187,13 @@ class Theorem:
     ) -> Evidence:
         """Measure, compare and judge one instance."""
         begin = time.perf_counter()
-        assumptions = tuple(self.assumptions(instance))
-        claim = self.claim(instance).scaled(instance.planted)
-        try:
+        assumptions = self.checked(instance)
+        if assumptions[-1].holds:
+            claim = self.claim(instance).scaled(instance.planted)
             measured = self.measure(instance, seed=seed, failure=failure, threads=threads)
-        except ValueError as error:
-            if all(a.holds for a in assumptions):
-                raise
-            measured = Interval(-math.inf, math.inf, 0.0, 1.0, f"not measured: {error}")  # out of scope all the same
+        else:
+            claim = Claim(math.nan, math.nan)
+            measured = Interval(-math.inf, math.inf, 0.0, 1.0, "not measured: out of scope")
         verdict = judge(assumptions, claim, measured)
         return Evidence(
             self.id, instance.name, instance.role, assumptions, claim, measured, verdict, instance.expected,

@@ -10,7 +10,7 @@ from ...quantizers import Grid, NearestRounding, StochasticRounding
 from ...schedules import Constant, InverseSqrt, InverseTime
 from ...statistics import Interval
 from .._base import Checked, Claim, Instance, Role, Theorem, Verdict, uses
-from .._convergence import deterministic
+from .._convergence import covers, deterministic
 
 
 def threshold(center: np.ndarray, grid: Grid) -> np.ndarray:
@@ -47,7 +47,7 @@ class BCNearestFloor(Theorem):
     """
 
     title = "BC with nearest rounding goes to the threshold"
-    source = "qtheory (derived here; erratum E2 to Li et al. 2017, Corollary 1)"
+    source = "qtheory (derived here; erratum E2, to Corollary 1 of Li et al. 2017 as reconstructed)"
     kind = "limit"
     statement = r"F(\bar{w}_T)-F^\star\to\sum_j\tfrac{\lambda_j}{2}(\tau_j-c_j)^2"
     figure = "li2017_floor_scaling"
@@ -58,8 +58,9 @@ class BCNearestFloor(Theorem):
         yield Checked("Q is Q_d", isinstance(method.quantizer, NearestRounding), f"it is {method.name}")
         yield Checked("F is a separable quadratic", isinstance(problem, SeparableQuadratic), type(problem).__name__)
         yield Checked("no gradient noise", isinstance(problem.noise, NoNoise), f"it is {problem.noise!r}")
-        grid = method.grid.within(problem.box)
-        between = ~grid.contains(problem.center) & (np.abs(problem.project(problem.center) - problem.center) == 0)
+        yield covers(instance)
+        low, high = problem.box or (-np.inf, np.inf)
+        between = ~method.grid.contains(problem.center) & (problem.center > low) & (problem.center < high)
         yield Checked("c_j lies strictly between two levels", bool(between.all()), f"c = {problem.center}")
         vanishing = isinstance(instance.schedule, InverseSqrt | InverseTime)
         yield Checked("α_t -> 0, sum α_t = ∞", vanishing, f"it is {instance.schedule!r}")
@@ -71,7 +72,7 @@ class BCNearestFloor(Theorem):
         tau = threshold(problem.center, grid)
         pull = grid.delta / 2 - np.abs(problem.center - tau)
         b = envelope(
-            np.abs(np.asarray(instance.start) - tau), problem.curvature, pull, grid.delta,
+            np.abs(instance.w1 - tau), problem.curvature, pull, grid.delta,
             instance.schedule(np.arange(1, instance.steps)),
         )  # fmt: skip
         off = np.abs(tau - problem.center)

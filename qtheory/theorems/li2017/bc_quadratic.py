@@ -58,7 +58,7 @@ class BCQuadratic(Convergence):
         nearest = case("E2: nearest rounding, a = 0.1", still, BC(NearestRounding(1.0)), trials=0, role=Role.CONTROL)
         yield dataclasses.replace(nearest, expected=Verdict.OUT_OF_SCOPE)
         yield case(
-            "a thousandth of the bound", bit, BC(1.0), steps=2000, planted=1e-3, role=Role.CONTROL,
+            "a twentieth of the bound", bit, BC(1.0), steps=2000, trials=4096, planted=0.05, role=Role.CONTROL,
             expected=Verdict.VIOLATED,
         )  # fmt: skip
 

@@ -4,6 +4,8 @@ import dataclasses
 import math
 from collections.abc import Iterable
 
+import numpy as np
+
 from ...methods import BC
 from ...quantizers import NearestRounding
 from ...schedules import InverseTime
@@ -66,7 +68,8 @@ class BCStronglyConvex(Convergence):
         yield cubic(9, 1.6547, steps=2000, trials=512)
         yield case("quadratic, d=20, Gaussian", wide, BC(0.25))
         yield case("quadratic, d=1, one-bit", one_bit_quadratic(), BC(0.25))
-        yield dataclasses.replace(cubic(9, 1.6547, steps=1, trials=2), name="first step only", role=Role.EDGE)
+        corner = dataclasses.replace(cubic(9, 1.6547, steps=1, trials=2), start=np.ones(9))
+        yield dataclasses.replace(corner, name="first step only, from a corner", role=Role.EDGE)
         yield dataclasses.replace(
             case("deterministic rounding", quiet(wide), BC(NearestRounding(0.25))), trials=0, role=Role.CONTROL,
             expected=Verdict.OUT_OF_SCOPE,

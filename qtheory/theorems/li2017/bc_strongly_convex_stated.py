@@ -85,8 +85,8 @@ class BCStronglyConvexStated(Convergence):
         )
         small = cubic(9, 1.6547, steps=2000, trials=512)
         yield Instance(
-            name="a thousandth of the bound", problem=small.problem, method=small.method, schedule=small.schedule,
-            steps=small.steps, start=small.start, trials=small.trials, planted=1e-3, role=Role.CONTROL,
+            name="a twentieth of the bound", problem=small.problem, method=small.method, schedule=small.schedule,
+            steps=small.steps, start=small.start, trials=small.trials, planted=0.05, role=Role.CONTROL,
             expected=Verdict.VIOLATED,
         )  # fmt: skip
 

@@ -10,8 +10,8 @@ from ...methods import SR
 from ...problems import AbsoluteValue, Linear, OneBit
 from ...schedules import Constant, InverseSqrt
 from ...statistics import Interval
-from .._base import Checked, Claim, Instance, Role, Theorem, Verdict, uses
-from .._convergence import computed
+from .._base import Checked, Claim, Instance, Role, Theorem, Verdict, finite, uses
+from .._convergence import computed, covers, rounding
 
 
 def level_mean(rho: float, M: int) -> float:
@@ -31,8 +31,7 @@ def error(rho: float, M: int, steps_over_delta: np.ndarray) -> float:
     pi = q**k / np.sum(q**k)
     deviation = math.sqrt(np.sum(pi * k**2) - np.sum(pi * k) ** 2)
     lambda_1 = 1 - math.sqrt(1 - rho**2) * math.cos(math.pi / (M + 1))
-    decay = math.exp(np.sum(np.log1p(-np.minimum(steps_over_delta * lambda_1, 1 - 1e-300))))
-    return math.sqrt(1 / pi[0] - 1) * deviation * decay
+    return math.sqrt(1 / pi[0] - 1) * deviation * float(np.prod(1 - steps_over_delta * lambda_1))
 
 
 class SRLinearFloor(Theorem):
@@ -52,7 +51,7 @@ class SRLinearFloor(Theorem):
     title = "The floor of SR is sharp on linear functions"
     source = "qtheory (derived here)"
     kind = "limit"
-    statement = r"\mathbb{E}F(w_T)-F^\star\to(1-\rho)\,\frac{\sqrt{d}\,\Delta G}{2}"
+    statement = r"\mathbb{E}F(w_T)-F^\star\to d\,a\,\Delta\,\kappa_M\to(1-\rho)\,\tfrac{1}{2}\sqrt{d}\,\Delta G"
     figure = "li2017_floor_scaling"
 
     def assumptions(self, instance: Instance) -> Iterable[Checked]:
@@ -62,23 +61,25 @@ class SRLinearFloor(Theorem):
         equal = slopes.size > 0 and bool((slopes == slopes.flat[0]).all()) and slopes.flat[0] > 0
         yield Checked("F = a sum w_i, a > 0", equal, f"it is {type(problem).__name__}")
         yield Checked("g_i = ±g0", isinstance(noise, OneBit), f"the noise is {noise!r}")
-        if isinstance(noise, OneBit):
-            largest = float(np.max(instance.schedule(np.arange(1, max(2, instance.steps)))))
-            fits = largest * noise.scale <= instance.method.grid.delta
-            yield Checked("α_t g0 <= Δ", fits, f"max α_t g0 = {largest * noise.scale:.4g}")
-        at_low = problem.box is not None and bool((np.asarray(instance.start) == problem.box[0]).all())
-        yield Checked("w_1 is the lowest level", at_low, f"w_1 = {instance.start}, box = {problem.box}")
+        yield Checked("0 < a < g0", 0 < slopes[0] < noise.scale, f"a = {slopes[0]:.4g}, g0 = {noise.scale:.4g}")
+        largest = float(np.max(instance.schedule(np.arange(1, max(2, instance.steps)))))
+        fits = largest * noise.scale <= instance.method.grid.delta
+        yield Checked("α_t g0 <= Δ", fits, f"max α_t g0 = {largest * noise.scale:.4g}")
+        yield finite("D", problem.constants.D)
+        yield covers(instance)
+        low, _ = problem.box or (math.nan, math.nan)
+        at_low = bool((instance.w1 == low).all())
+        yield Checked("w_1 is the lowest level", at_low, f"w_1 = {instance.w1}, box = {problem.box}")
 
     def claim(self, instance: Instance) -> Claim:
         problem, delta = instance.problem, instance.method.grid.delta
-        a = float(problem.gradient(np.zeros(problem.dim))[0])
-        g0 = getattr(problem.noise, "scale", math.nan)
-        if problem.box is None or not 0 < a < g0:
-            return Claim(math.nan, math.nan)
-        M = round((problem.box[1] - problem.box[0]) / delta)
+        a, g0 = float(problem.slopes[0]), problem.noise.scale
+        low, high = problem.box or (math.nan, math.nan)
+        M = round((high - low) / delta)
         s = instance.schedule(np.arange(1, max(2, instance.steps))) * g0 / delta
         unit = problem.dim * a * delta
         value, off = unit * level_mean(a / g0, M), unit * error(a / g0, M, s[: instance.steps - 1])
+        off += value * rounding(instance.steps)  # the bound on the error can be met with equality (M = 1)
         return Claim(value - off, value + off)
 
     def measure(self, instance: Instance, *, seed: int, failure: float, threads: int | None = None) -> Interval:

@@ -28,7 +28,7 @@ class SRStronglyConvex(Convergence):
     Algorithm: SR, w_{t+1} = Q_s(w_t - α_t g(w_t)), α_t = 1/(μ(t+1)).
     Assumptions: F μ-strongly convex on the domain; E g = ∇F; E|g|² <= G² there; w_1 and the box on the grid.
     Statement: $\mathbb E F(\bar w_T) - F^\star \le \frac{G^2 H_{T+1}}{2\mu T} + \frac{\sqrt d\,\Delta G}{2}$,
-        which is at most the published form with $1 + \log(T+1)$ for $H_{T+1}$.
+        which is at most the reconstructed form with $1 + \log(T+1)$ for $H_{T+1}$.
     Kind: upper.
     Status: loose on quadratics (floor Δ E|g|_1 / 8 there); the floor is sharp for general convex F.
     Arguments: an instance with schedule InverseTime(mu).
@@ -73,7 +73,7 @@ class SRStronglyConvex(Convergence):
             "mu overstated", bowl, schedule=InverseTime(2.0), role=Role.CONTROL, expected=Verdict.OUT_OF_SCOPE
         )
         yield case(
-            "a fiftieth of the bound", bit, role=Role.CONTROL, expected=Verdict.VIOLATED, planted=0.02
+            "a sixth of the bound", bit, role=Role.CONTROL, expected=Verdict.VIOLATED, planted=1 / 6
         )
 
 
