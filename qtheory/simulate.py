@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from .methods import SR, Method, R
 from .optimum import Optimum, optimum
 from .problems import Problem
 from .progress import terminal
+from .quantizers import NearestRounding
 from .schedules import Schedule, Table
 
 STATISTICS = "gap", "average_gap", "distance", "deployed_gap", "changed_step", "changed_start"
@@ -113,9 +114,8 @@ def simulate(
 
     Raises: ValueError naming the argument for anything unusable.
     """
-    run = _Run(
-        problem, method, schedule, steps, trials, seed, record, start, average, precision, first_trial, keep_final
-    )
+    asked = problem, method, schedule, steps, trials, seed, record, start, average, precision, first_trial, keep_final
+    run = _Run(*asked)
     threads = os.cpu_count() or 1 if threads is None else _check.count("threads", threads)
     if progress is True:
         with terminal(f"{method.name}, {trials} trials") as bar:
@@ -185,9 +185,11 @@ class _Run:
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
             try:
                 futures = [pool.submit(block.go, stop) for block in blocks]
-                while wait(futures, 0.1, FIRST_EXCEPTION).not_done and not any(_failed(f) for f in futures):
+                done, rest = wait(futures, 0.1, FIRST_EXCEPTION)
+                while rest and not any(f.exception() for f in done):
                     progress(sum(block.done for block in blocks) / (len(blocks) * self.steps))
-                for f in sorted(futures, key=_failed, reverse=True):
+                    done, rest = wait(futures, 0.1, FIRST_EXCEPTION)
+                for f in done:
                     f.result()
                 progress(1.0)
             except KeyboardInterrupt:
@@ -276,14 +278,8 @@ class _BlockRun:
             raise ValueError("precision='single' holds grid indices below 2^24 only: use 'double' or a coarser grid")
 
 
-def _failed(future: Future) -> bool:
-    return future.done() and future.exception() is not None
-
-
 def default_start(problem: Problem, method: Method) -> Vector:
     """w_1 where none is given: 0, moved onto the method's grid and into the domain."""
-    from .quantizers import NearestRounding
-
     w = problem.project(np.zeros(problem.dim))
     grid = getattr(method, "grid", None)
     return w if grid is None else NearestRounding(grid.within(problem.box))(w)

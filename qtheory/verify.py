@@ -33,7 +33,7 @@ class Task(NamedTuple):
 class Run:
     """What a run of `verify` has found.
 
-    evidence: one per instance.   rows: real data.   skipped: dataset -> why.   failed: check -> the error that ended it.
+    evidence: one per instance.   rows: real data.   skipped: dataset -> why.   failed: check -> the error that it met.
     interrupted: Ctrl-C ended it early.
     """
 
@@ -211,7 +211,9 @@ class _Job(NamedTuple):
     threads: int
 
 
-def _run(tasks: Sequence[Task], job: _Job, jobs: int, progress: Callable[[int, int, str], None]) -> tuple[dict, dict, bool]:
+def _run(
+    tasks: Sequence[Task], job: _Job, jobs: int, progress: Callable[[int, int, str], None]
+) -> tuple[dict, dict, bool]:
     results: dict[Task, Any] = {}
     failed: dict[str, str] = {}
     deaf = signal.signal, (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is ours to handle, not the workers'
