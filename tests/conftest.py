@@ -1,8 +1,12 @@
 """Hypothesis profiles: `default` is deterministic and quick; HYPOTHESIS_PROFILE=deep draws many more examples."""
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
+
+# A shell's background jobs ignore Ctrl-C, and would wait for ever for the tests that send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The first example of a test may compile for seconds.
 settings.register_profile(

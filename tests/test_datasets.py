@@ -104,6 +104,7 @@ def test_damaged_gzip_is_refused(tmp_path):
         gzip.compress(header(0x08, 10) + bytes(2**25)),  # a bomb: promises 10 bytes, unpacks to 32 MiB
         gzip.compress(header(0x08, 2**25) + os.urandom(2**16)),  # a promise that the ratio alone does not refute
     ],
+    ids=["plain", "zipped", "bomb", "ratio"],  # not the bytes: they are new each time, and pytest-xdist compares
 )
 def test_memory_follows_the_file_not_the_promise(tmp_path, content):
     path = write(tmp_path, content)

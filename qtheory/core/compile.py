@@ -45,11 +45,22 @@ _CACHE = str(cache_folder())
 
 
 class _Cache(FunctionCache):
-    """Leaves out what was compiled for a user's own functions: the folder would grow, and no other process find it."""
+    """Leaves out what was compiled for a user's own specs and functions.
+
+    The folder's name says nothing of the user's sources, so their edits would go unnoticed; and an index that names a
+    user's module cannot be read where that module is missing.
+    """
 
     def save_overload(self, sig, data):
-        if "CPUDispatcher" not in str(sig):
+        if not any(map(foreign, sig)):
             super().save_overload(sig, data)
+
+
+def foreign(kind):
+    """Whether a Numba type involves code from outside the core: a function, or a NamedTuple that is not the core's."""
+    named = spec(kind)
+    outside = named is not None and named.__module__.rpartition(".")[0] != __package__
+    return outside or isinstance(kind, types.Callable) or any(map(foreign, getattr(kind, "types", ())))
 
 
 def jit(*, fastmath=CONTRACT, **options):
@@ -80,12 +91,14 @@ def spec(numba_type):
 def verb(function):
     """Make `function(spec, ...)` an open verb: `@verb.of(Spec)` gives its body for one spec.
 
-    The body is a plain function that Numba compiles and inlines; the verb itself cannot be called from Python.
+    The body is a plain function that Numba compiles and inlines; the verb itself cannot be called from Python. A spec
+    that extends another inherits the bodies that it does not give itself.
     """
     bodies = {}
 
     def choose(first, *_, **__):
-        return bodies.get(spec(first))
+        kinds = getattr(spec(first), "__mro__", ())  # a spec inherits the bodies of the spec that it extends
+        return next((bodies[kind] for kind in kinds if kind in bodies), None)
 
     def of(*classes):
         def register(body):

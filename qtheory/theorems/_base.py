@@ -237,4 +237,4 @@ def positive(name: str, known: Known) -> Checked:
 def uses(instance: Instance, *methods: type) -> Checked:
     """The method is one that the theorem speaks of."""
     names = " or ".join(m.__name__ for m in methods)
-    return Checked(f"the method is {names}", isinstance(instance.method, methods), f"it is {instance.method.name}")
+    return Checked(f"the method is {names}", type(instance.method) in methods, f"it is {instance.method.name}")
