@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .compile import RELAXED, jit, like, verb, wide
+from .compile import CONTRACT, jit, like, verb, wide
 from .elementary import exponential
 from .layout import transpose
 from .objectives import _coupled, _no_coefficients, _stored_slope, coefficients, gradients, separable, slope, values
-from .random import BATCH, philox
+from .random import BATCH, fill
 
-u32, u64 = np.uint32, np.uint64
+u64 = np.uint64
 PAD = 16  # features are padded with zeros to a multiple of this, so that no loop has a remainder
 ROWS = 256  # rows of the data that a full gradient takes at a time
 
@@ -78,8 +78,17 @@ class Batch(NamedTuple):
 
     w: np.ndarray  # (lanes, p) the weights, a trial a row
     g: np.ndarray  # (lanes, p) their gradients
+    words: np.ndarray  # (4, batch / 4 * lanes) uint32: four draws of a trial a column
     chosen: np.ndarray  # (batch,) int64 row numbers
+    labels: np.ndarray  # (batch,) their targets
     z: np.ndarray  # (batch,) predictions, then slopes
+
+
+def batch_workspace(d, batch, lanes, real):
+    """The workspace of a block of trials."""
+    w, words = np.zeros((lanes, d + -d % PAD), real), np.empty((4, (batch + 3) // 4 * lanes), np.uint32)
+    chosen, labels = np.empty(batch, np.int64), np.empty(batch, real)
+    return Batch(w, np.empty_like(w), words, chosen, labels, np.empty_like(labels))
 
 
 @gradients.of(LeastSquares, Logistic)
@@ -113,40 +122,40 @@ def _full_gradients(objective, q, y):
 
 @jit()
 def _batch_gradients(objective, q, y, work, seed, trial, step):
-    rows, target, chosen, z = objective.rows, objective.target, work.chosen, work.z
+    rows, chosen, labels, z = objective.rows, work.chosen, work.labels, work.z
+    lanes = q.shape[1]
     transpose(q, work.w)
-    for i in range(q.shape[1]):
-        _draw(chosen, rows.shape[0], seed, trial + i, step)
+    fill(work.words, (chosen.size + 3) // 4, lanes, trial, step, 0, BATCH, seed)
+    for i in range(lanes):
+        _choose(work.words, lanes, i, objective.target, chosen, labels)
         _predict(rows, chosen, work.w, i, z)
-        _slopes(objective, target, chosen, z)
+        _slopes(objective, labels, z)
         _gather(rows, chosen, z, objective.l2, work.w, work.g, i)
     transpose(work.g[:, : q.shape[0]], y)
 
 
-@jit(fastmath=RELAXED)
-def _slopes(objective, target, chosen, z):
-    wide()
-    share = like(z[0], 1.0 / z.size)
-    for b in range(z.size):
-        z[b] = share * loss_slope(objective, z[b], target[chosen[b]])
+@jit()
+def _choose(words, lanes, i, target, chosen, labels):
+    """Rows for the i-th trial, with replacement; the bias of the multiplication is at most n / 2^32."""
+    n = u64(target.size)
+    for b in range(chosen.size):
+        chosen[b] = np.int64((u64(words[b % 4, b // 4 * lanes + i]) * n) >> u64(32))
+        labels[b] = target[chosen[b]]
 
 
 @jit()
-def _draw(chosen, n, seed, trial, step):
-    """Row numbers below n, with replacement; the bias of the multiplication is at most n / 2^32."""
-    low, tag = u64(step) & u64(0xFFFFFFFF), u64(BATCH) + ((u64(step) >> u64(32)) << u64(8))
-    for group in range((chosen.size + 3) // 4):
-        words = philox(u64(trial), low, u64(group), tag, u64(seed) & u64(0xFFFFFFFF), u64(seed) >> u64(32))
-        for h in range(4):
-            if 4 * group + h < chosen.size:
-                chosen[4 * group + h] = np.int64((u64(u32(words[h])) * u64(n)) >> u64(32))
+def _slopes(objective, labels, z):
+    wide()
+    share = like(z[0], 1.0 / z.size)
+    for b in range(z.size):
+        z[b] = share * loss_slope(objective, z[b], labels[b])
 
 
 # Rows are taken eight at a time, so that a weight is loaded once for eight sums that do not wait for each other; by
 # index, since a view of a row costs more than its arithmetic.
 
 
-@jit(fastmath=RELAXED | {"reassoc"})
+@jit(fastmath=CONTRACT | {"reassoc"})
 def _predict(rows, chosen, w, i, z):
     """z_b = rows[chosen_b] . w[i]."""
     wide()

@@ -69,9 +69,7 @@ class _LinearModel(Problem):
     def workspace(self, lanes: int, real: type) -> tuple:
         from ..core import linear_models
 
-        w: Vector = np.zeros((lanes, self.dim + -self.dim % linear_models.PAD), real)
-        z: Vector = np.empty(self.batch, real)
-        return linear_models.Batch(w, np.empty_like(w), np.empty(self.batch, np.int64), z)
+        return linear_models.batch_workspace(self.dim, self.batch, lanes, real)
 
 
 @dataclass(frozen=True, eq=False)
