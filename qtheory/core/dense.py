@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .compile import jit, trailing_zeros, wide
-from .layout import transpose
+from .layout import copy, transpose
 from .objectives import _coupled, _no_coefficients, _stored_slope, coefficients, gradients, separable, slope, values
 
 REFRESH = 256  # steps between two products for all trials
@@ -64,7 +64,7 @@ def _follow(objective, q, y, work, step):
     if work.count.max() > few:
         _product(objective, q, work.error, y)
     if work.count.min() > few:
-        _copy(q, work.q)
+        copy(q, work.q)
         transpose(y, work.y)
         return
     for i in range(work.count.size):
@@ -123,13 +123,6 @@ def _add_row(y, i, matrix, j, move):
     wide()
     for k in range(y.shape[1]):
         y[i, k] += move * matrix[j, k]
-
-
-@jit()
-def _copy(source, to):
-    for j in range(source.shape[0]):
-        for i in range(source.shape[1]):
-            to[j, i] = source[j, i]
 
 
 @jit()

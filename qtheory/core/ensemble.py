@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .compile import inline, jit, like, wide
+from .layout import copy
 from .noise import noise_words, perturb, sample
 from .objectives import coefficients, gradients, separable, slope, values
 from .random import STEP, fill, uniform
@@ -67,11 +68,11 @@ def run(seed, objective, noise, method, schedule, observed, target, block, trial
         if seen or coming == t + 1 or t == 1:
             _deploy(noise, method, block, seed, trial, t)
         if t == 1:
-            _copy(block.q, block.first)
+            copy(block.q, block.first)
         if seen:
             _observe(method, observed, target, block, t, out[mark - 1])
         if coming == t + 1:
-            _copy(block.q, block.previous)
+            copy(block.q, block.previous)
         after = t + 1 if coming == t + 1 else min(coming - 1, stop)
         _move(seed, objective, noise, method, schedule, block, trial, t, min(after, horizon))
         t = after
@@ -150,13 +151,6 @@ def _query(noise, method, x, q, words, start, groups, group):
                 k = rounding_row(noise, h)
                 for i in range(lanes):
                     q[j, i] = query(method, x[j, i], uniform(words[k, o + i], x[j, i]))
-
-
-@jit()
-def _copy(source, to):
-    for j in range(source.shape[0]):
-        for i in range(source.shape[1]):
-            to[j, i] = source[j, i]
 
 
 @jit()

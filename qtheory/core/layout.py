@@ -1,4 +1,4 @@
-"""From blocks with one trial a column to blocks with one trial a row, and back."""
+"""Moving blocks: as they are, or from one trial a column to one trial a row and back."""
 
 from .compile import jit
 
@@ -18,3 +18,11 @@ def transpose(source, out):
     for i in range(n):
         for j in range(columns if i < rows else 0, m):
             out[j, i] = source[i, j]
+
+
+@jit()
+def copy(source, to):
+    """A block into another, entry by entry."""
+    for j in range(source.shape[0]):
+        for i in range(source.shape[1]):
+            to[j, i] = source[j, i]
