@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qtheory._block import WORDS
 from qtheory.methods import BC, SR
 from qtheory.problems import DenseQuadratic, Gaussian, LogisticRegression, SeparableQuadratic
 from qtheory.quantizers import NearestRounding
 from qtheory.schedules import InverseSqrt, InverseTime, Table
-from qtheory.simulate import LANES, WORDS, simulate
+from qtheory.simulate import LANES, simulate
 
 from . import _hand_written, _peers
 from ._timing import Candidate

@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -12,19 +11,17 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from . import _check
+from ._block import STATISTICS, BlockRun
 from ._check import Vector
-from .methods import SR, Method, R
+from .methods import Method
 from .optimum import Optimum, optimum
 from .problems import Problem
 from .progress import terminal
-from .quantizers import NearestRounding
+from .quantizers import Grid, NearestRounding
 from .schedules import Schedule, Table
 
-STATISTICS = "gap", "average_gap", "distance", "deployed_gap", "changed_step", "changed_start"
 LANES = 256  # trials of a block
-SLICE_SECONDS = 0.2  # between two looks at progress and Ctrl-C
 MEMORY_LIMIT = 4 << 30  # bytes of statistics that a run may ask for
-WORDS = 4096  # random words of a kind that a stage makes at a time: its buffers stay in the first cache
 GEMM_LANES = 128  # fixed where a matrix product's rounding could depend on the width of the block
 
 
@@ -38,6 +35,8 @@ class Ensemble:
         "gap" F(w_t) - F*;  "average_gap" F(w̄_t) - F*;  "distance" |w_t - w*|^2;  "deployed_gap" F(Q(w_t)) - F*;
         "changed_step", "changed_start": the share of deployed weights that differ from step t - 1, from step 1.
     final: (trials, d) the last iterate, where it was asked for.
+    visits: (levels,) int64, where it was asked for: how often a gradient was taken nearest to each level of a grid, in
+        steps 1, ..., T - 1 of all coordinates of all complete trials.
     interrupted: Ctrl-C came; the trials and steps that were complete by then are here.
     """
 
@@ -47,6 +46,7 @@ class Ensemble:
     settings: dict[str, Any]
     final: np.ndarray | None = None
     interrupted: bool = False
+    visits: np.ndarray | None = None
 
     @property
     def trials(self) -> int:
@@ -91,6 +91,7 @@ def simulate(
     progress: Callable[[float], None] | bool = True,
     first_trial: int = 0,
     keep_final: bool = False,
+    visits: Grid | None = None,
 ) -> Ensemble:
     """Run `trials` independent trials of `method` on `problem` and record their statistics.
 
@@ -107,6 +108,7 @@ def simulate(
         progress: called now and then with the share that is done, never less than before; with 1.0 at the end. True: a
             bar on standard error after two seconds, if that is a terminal. False: nothing.
         keep_final: whether to keep every trial's last iterate.
+        visits: a grid with a box, to count on its levels where gradients are taken (those beyond count at its faces).
 
     Memory depends on d, trials and the number of recorded steps, never on `steps`. Ctrl-C ends the run early and keeps
     what is complete: the blocks of trials that had reached the end, or else the recorded steps that all begun blocks
@@ -114,7 +116,10 @@ def simulate(
 
     Raises: ValueError naming the argument for anything unusable.
     """
-    asked = problem, method, schedule, steps, trials, seed, record, start, average, precision, first_trial, keep_final
+    asked = (
+        problem, method, schedule, steps, trials, seed, record, start, average, precision, first_trial, keep_final,
+        visits,
+    )  # fmt: skip
     run = _Run(*asked)
     threads = os.cpu_count() or 1 if threads is None else _check.count("threads", threads)
     if progress is True:
@@ -124,7 +129,9 @@ def simulate(
 
 
 class _Run:
-    def __init__(self, problem, method, schedule, steps, trials, seed, record, start, average, precision, first, final):
+    def __init__(
+        self, problem, method, schedule, steps, trials, seed, record, start, average, precision, first, final, visits
+    ):
         _check.instance("problem", problem, Problem, "SeparableQuadratic([1.0, 2.0])")
         _check.instance("method", method, Method, "SR(0.1)")
         _check.instance("schedule", schedule, Schedule, "InverseTime(1.0)")
@@ -140,6 +147,9 @@ class _Run:
         self.real: type = np.float64 if precision == "double" else np.float32
         if isinstance(schedule, Table) and schedule.values.size < self.steps - 1:
             raise ValueError(f"the schedule's table needs {self.steps - 1} values, got {schedule.values.size}")
+        if visits is not None:
+            _check.instance("visits", visits, Grid, "Grid(0.5, box=(-4, 8))")
+        self.levels = None if visits is None else visits.levels
         self.marks = record_steps(record, self.steps)
         needed = self.trials * (self.marks.size * len(STATISTICS) + final * problem.dim) * 8
         if needed > MEMORY_LIMIT:
@@ -179,7 +189,7 @@ class _Run:
 
     def go(self, threads: int, progress: Callable[[float], None]) -> Ensemble:
         begin = self.first // self.lanes * self.lanes
-        blocks = [_BlockRun(self, lane) for lane in range(begin, self.first + self.trials, self.lanes)]
+        blocks = [BlockRun(self, lane) for lane in range(begin, self.first + self.trials, self.lanes)]
         stop, interrupted = threading.Event(), False
         # The threads are ours: a linear-algebra library that starts its own for each product would only be in the way.
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
@@ -198,7 +208,7 @@ class _Run:
                 stop.set()  # whatever went wrong, nobody waits for the others any more
         return self._collect(blocks, interrupted)
 
-    def _collect(self, blocks: list["_BlockRun"], interrupted: bool) -> Ensemble:
+    def _collect(self, blocks: list["BlockRun"], interrupted: bool) -> Ensemble:
         begun = [b for b in blocks if b.done > 0]
         complete = [b for b in begun if b.done == self.steps]
         kept = complete or begun
@@ -213,69 +223,10 @@ class _Run:
         if self.keep_final and complete:
             states = np.concatenate([b.own(b.final) for b in complete if b.final is not None], axis=-1).T
             final = self.method.decode(states.astype(np.float64), self.problem.box)
-        return Ensemble(marks, values, self.optimum, self.settings, final, interrupted)
-
-
-class _BlockRun:
-    """One block of trials: its buffers are made when it starts, and freed but for its results when it ends."""
-
-    def __init__(self, run: _Run, trial: int) -> None:
-        self.run, self.trial, self.done = run, trial, 0
-
-    def own(self, values: np.ndarray) -> np.ndarray:
-        """The lanes that belong to the run: the first and the last block may reach beyond."""
-        low = max(self.run.first - self.trial, 0)
-        high = min(self.run.first + self.run.trials - self.trial, self.run.lanes)
-        return values[..., low:high]
-
-    def go(self, stop: threading.Event) -> None:
-        if stop.is_set():
-            return
-        from .core import ensemble
-
-        run = self.run
-        target = ensemble.Target(np.asarray(run.optimum.w), float(run.optimum.value))
-        block = self._block(ensemble.Block)
-        self._check_range(block.x)
-        self.out = np.empty((run.marks.size, len(STATISTICS), run.lanes))
-        objective, noise, method, schedule, observed = run.specs
-        t, pace = 1, 2
-        while t <= run.steps and not stop.is_set():
-            end = min(t + pace, run.steps + 1)
-            clock = time.perf_counter()
-            ensemble.run(
-                run.seed, objective, noise, method, schedule, observed, target, block, self.trial, t, end,
-                run.steps, run.marks, self.out,
-            )  # fmt: skip
-            spent = time.perf_counter() - clock
-            self._check_range(block.x)
-            t, self.done = end, end - 1
-            pace = max(1, int(pace * min(8.0, SLICE_SECONDS / max(spent, 1e-9))))
-        self.final = block.x if run.keep_final else None
-
-    def _block(self, kind: Any) -> Any:
-        run, d, lanes = self.run, self.run.problem.dim, self.run.lanes
-        x = np.empty((d, lanes), run.real)
-        rows = np.clip(np.arange(lanes) + self.trial - run.first, 0, run.trials - 1)
-        x[:] = run.start[:, None] if run.start.ndim == 1 else run.start[rows].T
-        coupled = not run.problem.separable
-        buffer = WORDS // lanes * lanes
-        return kind(
-            x=x,
-            total=np.zeros((d if run.average else 0, lanes)),
-            first=np.empty_like(x),
-            previous=np.empty_like(x),
-            q=np.empty_like(x),
-            y=np.empty((d if coupled else 1, lanes), run.real),
-            words=np.empty((4, buffer), np.uint32),
-            z=np.empty((4, buffer), np.float32),
-            work=run.problem.workspace(lanes, run.real),
-        )
-
-    def _check_range(self, x: np.ndarray) -> None:
-        single = self.run.real is np.float32
-        if single and isinstance(self.run.method, R | SR) and np.abs(x).max() >= 2**24:
-            raise ValueError("precision='single' holds grid indices below 2^24 only: use 'double' or a coarser grid")
+        visits = None
+        if self.levels is not None:
+            visits = sum((b.visits.counts.sum(axis=0) for b in complete), np.zeros(self.levels.size, np.int64))
+        return Ensemble(marks, values, self.optimum, self.settings, final, interrupted, visits)
 
 
 def default_start(problem: Problem, method: Method) -> Vector:

@@ -16,6 +16,7 @@ from .objectives import coefficients, gradients, separable, slope, values
 from .random import STEP, fill, uniform
 from .schedules import step_size
 from .steps import advance, latent, query, query_words, rounding_words, weight
+from .visits import visit
 
 GAP, AVERAGE_GAP, DISTANCE, DEPLOYED_GAP, CHANGED_STEP, CHANGED_START = range(6)
 
@@ -32,6 +33,7 @@ class Block(NamedTuple):
     words: np.ndarray  # (4, m) uint32
     z: np.ndarray  # (4, m) float32
     work: tuple  # the objective's own
+    visits: tuple  # NoVisits or Visits
 
 
 class Target(NamedTuple):
@@ -97,7 +99,16 @@ def _move(seed, objective, noise, method, schedule, block, trial, t, stop):
             if random:
                 fill(words, groups, lanes, trial, now, start // group, STEP, seed)
                 sample(noise, words, z, group, groups * lanes)
+            _visit(block.visits, noise, method, x, words, start, groups, group)
             _update(objective, noise, method, x, y, z, words, start, groups, group, minus_alpha)
+
+
+@inline
+def _visit(visits, noise, method, x, words, start, groups, group):
+    for p in range(groups):
+        for h in range(group):
+            if start + group * p + h < x.shape[0]:
+                visit(visits, method, x, start + group * p + h, words, rounding_row(noise, h), p * x.shape[1])
 
 
 @jit()

@@ -7,8 +7,9 @@ a whole block of trials at once (`gradients`); the step then only reads them. Bl
 from typing import NamedTuple
 
 import numpy as np
+from numba.extending import overload
 
-from .compile import jit, like, verb
+from .compile import CONTRACT, jit, like, verb
 
 
 class SeparableQuadratic(NamedTuple):
@@ -24,6 +25,18 @@ class PiecewiseLinear(NamedTuple):
     left: np.ndarray
     right: np.ndarray
     center: np.ndarray
+
+
+class PiecewiseQuadratic(NamedTuple):
+    """F(w) = sum_j f(w_j), f = curvature/2 (w - center)^2 + offset on each of the pieces that the knots part.
+
+    Tuples, not arrays: their length is part of the type, so that the choice of a piece compiles to selections.
+    """
+
+    knots: tuple  # ascending; a piece begins at its knot
+    curvature: tuple  # one more than knots, and so below
+    center: tuple
+    offset: tuple
 
 
 class CubicPerturbed(NamedTuple):
@@ -46,7 +59,7 @@ def separable(objective):
     """Whether `slope` needs no more than its own coordinate."""
 
 
-@separable.of(SeparableQuadratic, PiecewiseLinear)
+@separable.of(SeparableQuadratic, PiecewiseLinear, PiecewiseQuadratic)
 def _separable(objective):
     return True
 
@@ -71,7 +84,7 @@ def _linear_coefficients(objective, j):
     return objective.left[j], objective.right[j], objective.center[j]
 
 
-@coefficients.of(CubicPerturbed, Custom)
+@coefficients.of(PiecewiseQuadratic, CubicPerturbed, Custom)
 def _no_coefficients(objective, j):
     return 0
 
@@ -89,6 +102,23 @@ def _quadratic_slope(objective, c, w, y):
 @slope.of(PiecewiseLinear)
 def _linear_slope(objective, c, w, y):
     return c[1] if w >= c[2] else c[0]
+
+
+def piece(w, knots, values):
+    """The entry of `values` that belongs to the piece of w."""
+    raise NotImplementedError
+
+
+@overload(piece, jit_options={"forceinline": True, "fastmath": CONTRACT})
+def _piece(w, knots, values):
+    if len(knots) == 0:
+        return lambda w, knots, values: values[0]
+    return lambda w, knots, values: values[-1] if w >= knots[-1] else piece(w, knots[:-1], values[:-1])
+
+
+@slope.of(PiecewiseQuadratic)
+def _piecewise_slope(objective, c, w, y):
+    return piece(w, objective.knots, objective.curvature) * (w - piece(w, objective.knots, objective.center))
 
 
 @slope.of(CubicPerturbed, Custom)
@@ -111,12 +141,19 @@ def _linear_term(objective, c, w):
     return (c[1] if w >= c[2] else c[0]) * (w - c[2])
 
 
+@term.of(PiecewiseQuadratic)
+def _piecewise_term(objective, c, w):
+    e = w - piece(w, objective.knots, objective.center)
+    curvature = piece(w, objective.knots, objective.curvature)
+    return like(w, 0.5) * curvature * e * e + piece(w, objective.knots, objective.offset)
+
+
 @verb
 def gradients(objective, q, y, work, seed, trial, step):
     """The gradients at the block q (d, lanes) into y (d, lanes). `work` is the objective's own workspace."""
 
 
-@gradients.of(SeparableQuadratic, PiecewiseLinear)
+@gradients.of(SeparableQuadratic, PiecewiseLinear, PiecewiseQuadratic)
 def _nothing_to_do(objective, q, y, work, seed, trial, step):
     pass
 
@@ -164,7 +201,7 @@ def values(objective, w, out):
     """F at each column of w (d, lanes) into out (lanes,)."""
 
 
-@values.of(SeparableQuadratic, PiecewiseLinear)
+@values.of(SeparableQuadratic, PiecewiseLinear, PiecewiseQuadratic)
 def _separable_values(objective, w, out):
     for i in range(out.size):
         out[i] = like(out[i], 0.0)

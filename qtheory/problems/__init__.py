@@ -4,10 +4,11 @@ from ._base import Constants, Known, Problem, Separable
 from .coupled import CubicPerturbed, CustomProblem, DenseQuadratic
 from .linear_models import LeastSquares, LogisticRegression
 from .noise import Gaussian, Noise, NoNoise, OneBit, Rademacher
+from .piecewise import PiecewiseQuadratic
 from .separable import AbsoluteValue, Linear, SeparableQuadratic
 
 __all__ = [
     "AbsoluteValue", "Constants", "CubicPerturbed", "CustomProblem", "DenseQuadratic", "Gaussian", "Known",
-    "LeastSquares", "Linear", "LogisticRegression", "NoNoise", "Noise", "OneBit", "Problem", "Rademacher", "Separable",
-    "SeparableQuadratic",
+    "LeastSquares", "Linear", "LogisticRegression", "NoNoise", "Noise", "OneBit", "PiecewiseQuadratic", "Problem",
+    "Rademacher", "Separable", "SeparableQuadratic",
 ]  # fmt: skip

@@ -4,6 +4,7 @@ import numba
 import numpy as np
 import pytest
 
+from qtheory import _block
 from qtheory import simulate as simulation
 from qtheory.methods import BC, SGD, SR, R
 from qtheory.problems import (
@@ -140,7 +141,7 @@ def test_results_are_the_same_bytes_however_the_work_is_divided(name, monkeypatc
     assert same_bytes(whole, *(outcome(name, trials=n, first_trial=k) for k, n in ((0, 97), (97, 1), (98, 132))))
     assert same_bytes(whole, outcome(name, average=False), but=["average_gap"])
     with monkeypatch.context() as patch:
-        patch.setattr(simulation, "SLICE_SECONDS", 0.0)  # one step at a time
+        patch.setattr(_block, "SLICE_SECONDS", 0.0)  # one step at a time
         assert same_bytes(whole, outcome(name, threads=2))
     for lanes in (32, 64, 128):
         with monkeypatch.context() as patch:
