@@ -12,7 +12,7 @@ from qtheory.quantizers import NearestRounding
 from qtheory.schedules import InverseSqrt, InverseTime, Table
 from qtheory.simulate import LANES, simulate
 
-from . import _hand_written, _peers
+from . import _hand_written, _peers, _toy
 from ._timing import Candidate
 
 DELTA, TRIALS, CENTER = 1 / 16, 1024, 0.3
@@ -151,6 +151,8 @@ RACES = {
     "dense-100": Race(lambda p: dense(100, 1, p), ARRAYS, {"JAX": 5}),
     "dense-1000": Race(lambda p: dense(1000, 1000, p), ARRAYS, {"JAX": 10}),
     "logistic": Race(logistic, ("numpy", "jax"), {"JAX (vmap)": 3.5}),
+    "toy-sr": Race(lambda p: _toy.candidates(False, p), ARRAYS, {"JAX": 12, "NumPy": 30}),
+    "toy-bc": Race(lambda p: _toy.candidates(True, p), ARRAYS, {"JAX": 9}),
     "composed": Race(composed, (), {"written by hand": 0.95}),
     "threads": Race(threads, (), {f"{OURS}, 1 thread, single": 1.85}, cores=2),
 }

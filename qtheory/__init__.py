@@ -13,8 +13,11 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:  # for type checkers and editors, which read this and `__all__`; Python reads `_NAMES`
     from . import (
         datasets,
+        estimators,
         exact,
+        markov,
         methods,
+        networks,
         optimum,
         plotting,
         problems,
@@ -25,7 +28,9 @@ if TYPE_CHECKING:  # for type checkers and editors, which read this and `__all__
         theorems,
         verify,
     )
+    from .estimators import BinaryNetworkClassifier
     from .exact import ExactLaw, ExactPaths, enumerate_paths, propagate
+    from .markov import Chain, bc_chain, sr_chain, sr_limit
     from .methods import BC, SGD, SR, R
     from .optimum import Certificate, Optimum, lattice_optimum
     from .problems import (
@@ -33,40 +38,51 @@ if TYPE_CHECKING:  # for type checkers and editors, which read this and `__all__
         CubicPerturbed,
         CustomProblem,
         DenseQuadratic,
+        Finite,
+        FromCdf,
         Gaussian,
+        Ising,
         LeastSquares,
         Linear,
         LogisticRegression,
         NoNoise,
         OneBit,
+        PiecewiseQuadratic,
         Problem,
         Rademacher,
         SeparableQuadratic,
     )
     from .quantizers import Grid, NearestRounding, StochasticRounding
+    from .relaxation import relaxation_bound
     from .schedules import Constant, InverseSqrt, InverseTime, Table
     from .simulate import Ensemble
     from .statistics import Interval
     from .theorems import Evidence, Instance, Theorem, Verdict, all_theorems
 
 __all__ = [
-    "BC", "SGD", "SR", "AbsoluteValue", "Certificate", "Constant", "CubicPerturbed", "CustomProblem", "DenseQuadratic",
-    "Ensemble", "Evidence", "ExactLaw", "ExactPaths", "Gaussian", "Grid", "Instance", "Interval", "InverseSqrt",
-    "InverseTime", "LeastSquares", "Linear", "LogisticRegression", "NearestRounding", "NoNoise", "OneBit", "Optimum",
-    "Problem", "R", "Rademacher", "SeparableQuadratic", "StochasticRounding", "Table", "Theorem", "Verdict",
-    "__version__", "all_theorems", "datasets", "enumerate_paths", "exact", "lattice_optimum", "methods", "optimum",
-    "plotting", "problems", "propagate", "quantizers", "schedules", "simulate", "statistics", "theorems", "verify",
+    "BC", "SGD", "SR", "AbsoluteValue", "BinaryNetworkClassifier", "Certificate", "Chain", "Constant", "CubicPerturbed",
+    "CustomProblem", "DenseQuadratic", "Ensemble", "Evidence", "ExactLaw", "ExactPaths", "Finite", "FromCdf",
+    "Gaussian", "Grid", "Instance", "Interval", "InverseSqrt", "InverseTime", "Ising", "LeastSquares", "Linear",
+    "LogisticRegression", "NearestRounding", "NoNoise", "OneBit", "Optimum", "PiecewiseQuadratic", "Problem", "R",
+    "Rademacher", "SeparableQuadratic", "StochasticRounding", "Table", "Theorem", "Verdict", "__version__",
+    "all_theorems", "bc_chain", "datasets", "enumerate_paths", "estimators", "exact", "lattice_optimum", "markov",
+    "methods", "networks", "optimum", "plotting", "problems", "propagate", "quantizers", "relaxation",
+    "relaxation_bound", "schedules", "simulate", "sr_chain", "sr_limit", "statistics", "theorems", "verify",
 ]  # fmt: skip
 
 _NAMES = {
     "datasets": "",
+    "estimators": "BinaryNetworkClassifier",
     "exact": "ExactLaw ExactPaths enumerate_paths propagate",
+    "markov": "Chain bc_chain sr_chain sr_limit",
     "methods": "BC SGD SR R",
+    "networks": "",
     "optimum": "Certificate Optimum lattice_optimum",
     "plotting": "",
-    "problems": "AbsoluteValue CubicPerturbed CustomProblem DenseQuadratic Gaussian LeastSquares Linear "
-    "LogisticRegression NoNoise OneBit Problem Rademacher SeparableQuadratic",
+    "problems": "AbsoluteValue CubicPerturbed CustomProblem DenseQuadratic Finite FromCdf Gaussian Ising "
+    "LeastSquares Linear LogisticRegression NoNoise OneBit PiecewiseQuadratic Problem Rademacher SeparableQuadratic",
     "quantizers": "Grid NearestRounding StochasticRounding",
+    "relaxation": "relaxation_bound",
     "schedules": "Constant InverseSqrt InverseTime Table",
     "simulate": "Ensemble",
     "statistics": "Interval",

@@ -10,6 +10,7 @@ from ._check import Vector
 from ._convex import curvature_of_loss, least_norm_solution
 from .problems import AbsoluteValue, CustomProblem, Known, LeastSquares, LogisticRegression, Problem
 from .problems._base import BY_EIGENVALUES
+from .problems.ising import Ising
 
 TOLERANCE = 1e-9  # the gap that an optimum may have, as a share of max(1, |F*|)
 
@@ -88,6 +89,10 @@ def _bound(problem: Problem, w: Vector, g: Vector) -> tuple[float, str]:
         return _model_gap(problem, w, g, mu), f"by strong convexity, mu = {mu:.6g} ({how})"
     if isinstance(problem, CustomProblem):
         return np.inf, "not certified: no known mu > 0"
+    if isinstance(problem, Ising) and problem.enumerable:
+        return float(problem.value(w)) - problem.closed_form()[1], "exact: against all vectors of signs"
+    if problem.constants.mu.value < 0:
+        return np.inf, "not certified: F is not convex"
     if problem.box is not None:
         return _model_gap(problem, w, g, 0.0), "by convexity in a box (Frank-Wolfe gap)"
     if isinstance(problem, LeastSquares):

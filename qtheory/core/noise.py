@@ -32,6 +32,16 @@ class OneBit(NamedTuple):
     scale: float
 
 
+class Finite(NamedTuple):
+    """g = gradient + one of `values`: the first whose cumulative chance, in `below`, is above the uniform.
+
+    Tuples, not arrays: their length is part of the type, so that the choice compiles to selections.
+    """
+
+    values: tuple
+    below: tuple  # one less than values: the last needs none
+
+
 @verb
 def noise_words(noise):
     """How many random words a coordinate needs: 0 or 1."""
@@ -42,7 +52,7 @@ def _none(noise):
     return 0
 
 
-@noise_words.of(Gaussian, Rademacher, OneBit)
+@noise_words.of(Gaussian, Rademacher, OneBit, Finite)
 def _one(noise):
     return 1
 
@@ -52,7 +62,7 @@ def sample(noise, words, z, group, n):
     """The stage that fills z[group, n] (float32) from words[(group), n], `group` coordinates at a time."""
 
 
-@sample.of(NoNoise, OneBit)
+@sample.of(NoNoise, OneBit, Finite)
 def _sample_nothing(noise, words, z, group, n):
     pass
 
@@ -96,3 +106,11 @@ def _perturb_one_bit(noise, gradient, z, word):
     scale = noise.scale
     up = scale + gradient > like(gradient, 2.0) * scale * uniform(word, gradient)
     return scale if up else -scale
+
+
+@perturb.of(Finite)
+def _perturb_finite(noise, gradient, z, word):
+    u, value = uniform(word, gradient), noise.values[0]
+    for k in range(len(noise.below)):
+        value = value if u < noise.below[k] else noise.values[k + 1]
+    return gradient + value

@@ -1,5 +1,6 @@
-"""One coordinate of a problem in one number type: float64 (any problem), or fractions (quadratic, piecewise linear)."""
+"""One coordinate of a problem in one number type: float64 (any problem), or fractions (piecewise quadratic)."""
 
+from bisect import bisect_right
 from fractions import Fraction
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from .. import _check
 from .._check import Vector
 from ..optimum import optimum
-from ..problems import AbsoluteValue, Gaussian, Linear, NoNoise, OneBit, Problem, Rademacher, SeparableQuadratic
+from ..problems import AbsoluteValue, Linear, PiecewiseQuadratic, Problem, SeparableQuadratic
 from ..schedules import Constant, InverseTime, Schedule, Table
 
 
@@ -42,49 +43,55 @@ class RealCoordinate:
 
 
 class RationalCoordinate:
-    """The same in exact fractions of the stored numbers: F_j = curvature e^2 / 2 + side e, with e = w - center."""
+    """The same in exact fractions of the stored numbers: on each piece F_j = bend e^2 / 2 + side e + offset, with
+    e = w - center; the pieces are parted by knots, and a piece begins at its knot."""
 
     def __init__(self, problem: Problem, j: int) -> None:
-        if isinstance(problem, SeparableQuadratic):
-            curvature, sides = problem.curvature[j], (0, 0)
-        elif isinstance(problem, Linear | AbsoluteValue):
-            curvature, sides = 0, (problem.sides[0][j], problem.sides[1][j])
-        else:
-            raise ValueError(
-                f"rational=True needs a SeparableQuadratic, Linear or AbsoluteValue, got {type(problem).__name__}"
-            )
-        self.bend, self.center = Fraction(curvature), Fraction(problem.center[j])
-        self.sides, self.noise = (Fraction(sides[0]), Fraction(sides[1])), problem.noise
-        self.curvature = self.bend if isinstance(problem, SeparableQuadratic) else None
+        self.knots, self.pieces = _pieces(problem, j)
+        self.noise = problem.noise
+        self.curvature = self.pieces[0][0] if isinstance(problem, SeparableQuadratic) else None
         self.star = Fraction(problem.closed_form()[0][j])
 
     number = staticmethod(Fraction)
 
+    def _piece(self, w: Fraction) -> tuple[Fraction, Fraction, Fraction, Fraction]:
+        """(bend, side, offset, e) where w lies."""
+        bend, center, side, offset = self.pieces[bisect_right(self.knots, w)]
+        return bend, side, offset, w - center
+
     def _term(self, w: Fraction) -> Fraction:
-        e = w - self.center
-        return self.bend * e * e / 2 + self.sides[w >= self.center] * e
+        bend, side, offset, e = self._piece(w)
+        return bend * e * e / 2 + side * e + offset
+
+    def _slope(self, w: Fraction) -> Fraction:
+        bend, side, _, e = self._piece(w)
+        return bend * e + side
 
     def excess(self, w: list) -> np.ndarray:
         return _objects([self._term(v) - self._term(self.star) for v in w])
 
     def slope(self, w: list) -> np.ndarray:
-        return _objects([self.bend * (v - self.center) + self.sides[v >= self.center] for v in w])
+        return _objects([self._slope(v) for v in w])
 
     def outcomes(self, w: list) -> list[list[tuple[Fraction, Fraction]]]:
-        return [self._outcomes(g) for g in self.slope(w)]
+        return [self.noise.outcomes(g) for g in self.slope(w)]
 
-    def _outcomes(self, g: Fraction) -> list[tuple[Fraction, Fraction]]:
-        noise = self.noise
-        if isinstance(noise, NoNoise):
-            return [(g, Fraction(1))]
-        if isinstance(noise, Rademacher):
-            return [(g + sign * Fraction(noise.sigma), Fraction(1, 2)) for sign in (-1, 1)]
-        if isinstance(noise, OneBit):
-            scale = Fraction(noise.scale)
-            if abs(g) > scale:
-                raise ValueError(f"OneBit's scale {noise.scale:g} is below a partial derivative, {float(g):g}")
-            return [(sign * scale, (1 + sign * g / scale) / 2) for sign in (-1, 1)]
-        raise ValueError(f"rational=True needs NoNoise, Rademacher or OneBit as noise, got {noise!r}")
+
+def _pieces(problem: Problem, j: int) -> tuple[list[Fraction], list[tuple[Fraction, ...]]]:
+    """The knots, and (bend, center, side, offset) of each piece."""
+    if isinstance(problem, SeparableQuadratic):
+        knots, rows = [], [(problem.curvature[j], problem.center[j], 0, 0)]
+    elif isinstance(problem, Linear | AbsoluteValue):
+        knots, rows = [problem.center[j]], [(0, problem.center[j], side[j], 0) for side in problem.sides]
+    elif isinstance(problem, PiecewiseQuadratic):
+        rows = [(c, m, 0, o) for c, m, o in zip(problem.curvature, problem.center, problem.offset, strict=True)]
+        knots = problem.knots
+    else:
+        raise ValueError(
+            "rational=True needs a SeparableQuadratic, Linear, AbsoluteValue or PiecewiseQuadratic, "
+            f"got {type(problem).__name__}"
+        )
+    return [Fraction(x) for x in knots], [tuple(Fraction(x) for x in row) for row in rows]
 
 
 Coordinate = RealCoordinate | RationalCoordinate
@@ -112,8 +119,10 @@ def coordinates(problem: Problem, rational: bool, *, one: bool) -> list[Coordina
 
 def require_finite(problem: Problem) -> None:
     """ValueError for noise whose outcomes cannot be listed."""
-    if isinstance(problem.noise, Gaussian):
-        raise ValueError(f"noise must have a finite support (NoNoise, Rademacher, OneBit), got {problem.noise!r}")
+    if not problem.noise.finite:
+        raise ValueError(
+            f"noise must have a finite support (NoNoise, Rademacher, OneBit, Finite), got {problem.noise!r}"
+        )
 
 
 def step_sizes(schedule: Schedule, steps: int, rational: bool) -> Any:

@@ -2,13 +2,14 @@
 
 from ._base import Constants, Known, Problem, Separable
 from .coupled import CubicPerturbed, CustomProblem, DenseQuadratic
+from .ising import Ising
 from .linear_models import LeastSquares, LogisticRegression
-from .noise import Gaussian, Noise, NoNoise, OneBit, Rademacher
+from .noise import Finite, FromCdf, Gaussian, Noise, NoNoise, OneBit, Rademacher
 from .piecewise import PiecewiseQuadratic
 from .separable import AbsoluteValue, Linear, SeparableQuadratic
 
 __all__ = [
-    "AbsoluteValue", "Constants", "CubicPerturbed", "CustomProblem", "DenseQuadratic", "Gaussian", "Known",
-    "LeastSquares", "Linear", "LogisticRegression", "NoNoise", "Noise", "OneBit", "PiecewiseQuadratic", "Problem",
-    "Rademacher", "Separable", "SeparableQuadratic",
+    "AbsoluteValue", "Constants", "CubicPerturbed", "CustomProblem", "DenseQuadratic", "Finite", "FromCdf", "Gaussian",
+    "Ising", "Known", "LeastSquares", "Linear", "LogisticRegression", "NoNoise", "Noise", "OneBit",
+    "PiecewiseQuadratic", "Problem", "Rademacher", "Separable", "SeparableQuadratic",
 ]  # fmt: skip

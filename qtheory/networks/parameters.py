@@ -1,0 +1,90 @@
+"""The arrays that training moves, each with the method that moves it: the compiled pass of `qtheory.core.network`."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..methods import BC, SGD, Method
+from ..quantizers import NearestRounding
+
+Box = tuple[float, float] | None
+
+
+class Moving:
+    """The weights of one layer, or any other array, under one method.
+
+    Attributes (flat, of one real type):
+        x: the method's state.   w: the deployed weights.   m, v: moments of the gradient.
+        first, before: weights deployed at the start of training, and of the epoch.
+    """
+
+    ARRAYS = "x", "m", "v", "w", "first", "before"
+
+    def __init__(self, method: Method, start: np.ndarray, key: int, seed: int, optimizer: str) -> None:
+        from ..core import network as core
+
+        real, box = start.dtype.type, box_of(method)
+        self.method, self.spec = method, method.lower(real, box)
+        self.shape, self.key, self.seed = start.shape, key, seed
+        self.x = np.ascontiguousarray(method.encode(start, box), dtype=real).reshape(-1).copy()
+        self.m, self.v = np.zeros_like(self.x), np.zeros(self.x.size if optimizer == "adam" else 0, real)
+        self.w = np.empty_like(self.x)
+        core.deploy(seed, self.spec, 1, key, self.x, self.w)
+        self.first, self.before = self.w.copy(), self.w.copy()
+
+    @property
+    def weight(self) -> np.ndarray:
+        """The deployed weights in their shape: a view that `step` keeps up to date."""
+        return self.w.reshape(self.shape)
+
+    def deployed(self, nearest: bool) -> np.ndarray:
+        """A copy of the deployed weights in their shape; BC's latent ones rounded to nearest, if `nearest`."""
+        if not (nearest and isinstance(self.method, BC)):
+            return self.weight.copy()
+        return NearestRounding(self.method.grid)(self.x).astype(self.x.dtype).reshape(self.shape)
+
+    def step(self, rule: Any, alpha: float, t: int, gradient: np.ndarray) -> np.ndarray:
+        """Move by step t = 1, 2, ...; (2,) how many deployed weights now differ from `first`, and from `before`."""
+        from ..core import network as core
+
+        real, g = self.x.dtype.type, np.ascontiguousarray(gradient).reshape(-1)
+        moments = self.x, self.m, self.v
+        changed = core.move(
+            self.seed, self.spec, rule, real(alpha), t, self.key, g, *moments, self.w, self.first, self.before
+        )
+        return np.array(changed)
+
+    def state(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Names and copies of all arrays."""
+        for name in self.ARRAYS:
+            yield name, getattr(self, name).copy()
+
+    def restore(self, prefix: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """The inverse of `state`, in place, from names under `prefix`."""
+        for name in self.ARRAYS:
+            fill(getattr(self, name), f"{prefix}.{name}", arrays)
+
+
+def fill(mine: np.ndarray, name: str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Copy arrays[name] into `mine`. ValueError where it is missing, or of another shape or type."""
+    theirs = arrays.get(name)
+    if theirs is None or np.shape(theirs) != mine.shape or theirs.dtype != mine.dtype:
+        got = "nothing" if theirs is None else f"shape {np.shape(theirs)}, {theirs.dtype}"
+        raise ValueError(f"resume[{name!r}] must have shape {mine.shape} and type {mine.dtype}, got {got}")
+    mine[...] = theirs
+
+
+def box_of(method: Method) -> Box:
+    """Where the method's weights live: its grid's box; anywhere in full precision."""
+    return None if isinstance(method, SGD) else method.grid.box
+
+
+def start_of(method: Method, inputs: int, outputs: int, rng: np.random.Generator, real: type) -> np.ndarray:
+    """Initial weights (inputs, outputs): uniform in the grid's box, rounded to nearest where the method lives on the
+    grid; uniform with variance 2 / (inputs + outputs) in full precision (Glorot and Bengio 2010)."""
+    u, box = rng.uniform(-1.0, 1.0, (inputs, outputs)), box_of(method)
+    if isinstance(method, SGD) or box is None:
+        return (u * np.sqrt(6 / (inputs + outputs))).astype(real)
+    u = (box[0] + box[1]) / 2 + u * (box[1] - box[0]) / 2
+    return (u if isinstance(method, BC) else NearestRounding(method.grid)(u)).astype(real)

@@ -1,0 +1,217 @@
+"""Mini-batch training of networks whose weights a quantized method moves (Li et al. 2017, section 6).
+
+Matrix products are BLAS's; gradients are taken at the deployed weights. The quantized weights, and everything in full
+precision (gains, shifts, a real last layer), take the optimizer's direction u with one rate alpha:
+
+    w <- Q(w - alpha u)                       R, SR
+    w_r <- Pi(w_r - alpha u), w = Q(w_r)      BC, Pi on the grid's box
+    w <- w - alpha u                          full precision
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from .. import _check
+from ..methods import SGD
+from .layers import Layer, Network, calibrated
+from .parameters import Moving, fill, start_of
+from .passes import Gradient, Tape, backward, cross_entropy, forward
+from .settings import Settings
+
+RUNNING = 0.1  # weight of a batch in the running statistics
+START, ORDER = 0, 1  # with the seed, the keys of NumPy's generators
+
+Checkpoint = dict[str, np.ndarray]
+
+
+class Trained(NamedTuple):
+    """A trained network and how it came about: see `train`."""
+
+    network: Network
+    history: dict[str, np.ndarray]
+
+
+def train(
+    settings: Settings,
+    X: Any,
+    y: Any,
+    *,
+    classes: int | None = None,
+    progress: Callable[[float], None] | None = None,
+    checkpoint: Callable[[int, Checkpoint], None] | None = None,
+    resume: Mapping[str, np.ndarray] | None = None,
+) -> Trained:
+    """Train a network to tell classes apart by cross entropy.
+
+    Arguments:
+        X: (n, inputs) finite real numbers.   y: (n,) integers from 0 to classes - 1.
+        classes: how many outputs; by default max(y) + 1.
+        progress: called after every batch with the share that is done.
+        checkpoint: called after every epoch with the number of epochs done and all the arrays that `resume` needs.
+        resume: such arrays, of a run with these settings and data: the result is that of a run that never stopped.
+
+    Returns the network as deployed (its means and variances are those of the whole of X), and the history:
+        "loss" (epochs,): mean cross entropy of the batches, in nats;
+        "changed" (steps,): share of the quantized weights that differ from the start;
+        "changed_epoch" (steps,): share that differ from the start of the epoch. In full precision all weights count.
+
+    The same settings and data give the same bits: one BLAS thread, counter-based rounding, and an order of the rows
+    that depends on seed and epoch alone. (Another BLAS, processor or NumPy may round a last bit differently.)
+
+    Raises: ValueError for anything unusable, and where the loss is no longer finite.
+    """
+    _check.instance("settings", settings, Settings, "Settings(SR(Grid.binary()))")
+    X, y, classes = _data(settings, X, y, classes)
+    run = _Run(settings, X, y, classes)
+    if resume is not None:
+        run.restore(resume)
+    with threadpool_limits(1, user_api="blas"):
+        while run.epoch < settings.epochs:
+            run.one_epoch(progress or (lambda share: None))
+            if checkpoint is not None:
+                checkpoint(run.epoch, run.state())
+        network = calibrated(run.deployed(), run.X)
+    return Trained(network, {name: np.array(values) for name, values in vars(run.record).items()})
+
+
+def _data(settings: Settings, X: Any, y: Any, classes: int | None) -> tuple[np.ndarray, np.ndarray, int]:
+    X = np.asarray(X)
+    if X.dtype.kind not in "biuf":
+        raise ValueError(f"X must be an array of real numbers, got dtype {X.dtype}")
+    if X.ndim != 2 or X.size == 0:
+        raise ValueError(f"X must have shape (n, inputs), none of them 0, got {X.shape}")
+    y = np.asarray(y)
+    if y.shape != X.shape[:1] or y.dtype.kind not in "iu":
+        raise ValueError(f"y must be {len(X)} integers, one a row of X, got shape {y.shape} of {y.dtype}")
+    classes = int(y.max()) + 1 if classes is None else _check.count("classes", classes)
+    if not (y.min() >= 0 and y.max() < classes):
+        raise ValueError(f"y must lie between 0 and classes - 1 = {classes - 1}, got {y.min()} to {y.max()}")
+    with np.errstate(over="ignore"):
+        X = np.ascontiguousarray(X, dtype=settings.real)
+    if not np.isfinite(X).all():
+        bad = int(np.sum(~np.isfinite(X)))
+        raise ValueError(f"X must be finite in {settings.precision} precision, got {bad} entries that are not")
+    return X, y.astype(np.intp), classes
+
+
+@dataclass
+class _Record:
+    loss: list[float] = field(default_factory=list)
+    changed: list[float] = field(default_factory=list)
+    changed_epoch: list[float] = field(default_factory=list)
+
+
+class _LayerInTraining:
+    """What moves in a layer (weight, shift, and gain if normalised), and its running statistics."""
+
+    def __init__(self, settings: Settings, inputs: int, outputs: int, index: int, plain: bool) -> None:
+        method, real = SGD() if plain else settings.method, settings.real
+        rng = np.random.default_rng([settings.seed, START, index])
+        starts = [start_of(method, inputs, outputs, rng, real), np.zeros(outputs, real), np.ones(outputs, real)]
+        self.moving = [
+            Moving(method if i == 0 else SGD(), start, 3 * index + i, settings.seed, settings.optimizer)
+            for i, start in enumerate(starts[: 2 if plain else 3])
+        ]
+        self.statistics: list[np.ndarray] = [] if plain else [np.zeros(outputs, real), np.ones(outputs, real)]
+
+    @property
+    def layer(self) -> Layer:
+        return Layer(*(moving.weight for moving in self.moving), *self.statistics)
+
+    def step(self, rule: Any, alpha: float, t: int, gradient: Gradient) -> np.ndarray:
+        """Move everything; (2,) how many weights of the matrix have changed, see `Moving.step`."""
+        given = [g for g in gradient if g is not None]  # a plain layer has no gain
+        counts, *_ = [moving.step(rule, alpha, t, g) for moving, g in zip(self.moving, given, strict=True)]
+        return counts
+
+    def observe(self, t: int, kept: Tape) -> None:
+        """Update the running statistics from a batch of step t."""
+        if kept.mean is not None and kept.variance is not None:
+            share, n = max(RUNNING, 1 / t), len(kept.h)  # at first a plain mean, which forgets where it began
+            for mine, new in zip(self.statistics, (kept.mean, kept.variance * (n / max(n - 1, 1))), strict=True):
+                mine += mine.dtype.type(share) * (new - mine)
+
+
+class _Run:
+    def __init__(self, settings: Settings, X: np.ndarray, y: np.ndarray, classes: int) -> None:
+        self.settings, self.X, self.y, self.record = settings, X, y, _Record()
+        self.epoch = self.t = 0
+        sizes = X.shape[1], *settings.hidden, classes
+        last = len(sizes) - 2
+        self.layers = [
+            _LayerInTraining(settings, a, b, i, plain=i == last and settings.output == "real")
+            for i, (a, b) in enumerate(pairwise(sizes))
+        ]
+        self.quantized = [layer for layer in self.layers if layer.statistics]
+        self.total = max(1, sum(layer.moving[0].x.size for layer in self.quantized))
+
+    @property
+    def network(self) -> Network:
+        """The network as deployed now; its arrays follow the training."""
+        return Network(tuple(layer.layer for layer in self.layers), self.settings.activations)
+
+    def deployed(self) -> Network:
+        """A copy of the network, as it is deployed in the end."""
+        nearest = self.settings.deploy == "nearest"
+        layers = [
+            Layer(layer.moving[0].deployed(nearest), *(a.copy() for a in layer.layer[1:] if a is not None))
+            for layer in self.layers
+        ]
+        return Network(tuple(layers), self.settings.activations)
+
+    def one_epoch(self, progress: Callable[[float], None]) -> None:
+        settings, network, n = self.settings, self.network, len(self.X)
+        order = np.random.default_rng([settings.seed, ORDER, self.epoch]).permutation(n)
+        batches = np.array_split(order, -(-n // settings.batch_size))
+        for layer in self.quantized:
+            layer.moving[0].before[...] = layer.moving[0].w
+        loss = 0.0
+        for k, rows in enumerate(batches, 1):
+            loss += self._step(network, rows) * len(rows) / n
+            progress((self.epoch + k / len(batches)) / settings.epochs)
+        self.record.loss.append(loss)
+        self.epoch += 1
+
+    def _step(self, network: Network, rows: np.ndarray) -> float:
+        """One batch; its loss."""
+        with np.errstate(over="ignore", invalid="ignore"):  # looked at here, in the loss
+            scores, tape = forward(network, self.X[rows])
+            loss, gradient = cross_entropy(scores, self.y[rows])
+            if not np.isfinite(loss):
+                rate = self.settings.learning_rate
+                raise ValueError(f"learning_rate must be smaller than {rate:g}, or X scaled: the loss became {loss}")
+            gradients = backward(network, tape, gradient)
+        self.t += 1
+        rule, alpha, changed = self.settings.rule(self.t), self.settings.rate(self.epoch), np.zeros(2)
+        for layer, g, kept in zip(self.layers, gradients, tape, strict=True):
+            counts = layer.step(rule, alpha, self.t, g)
+            if layer.statistics:
+                changed += counts
+                layer.observe(self.t, kept)
+        self.record.changed.append(float(changed[0] / self.total))
+        self.record.changed_epoch.append(float(changed[1] / self.total))
+        return loss
+
+    def state(self) -> Checkpoint:
+        """Copies of everything that `restore` needs."""
+        found = {f"record.{name}": np.array(values) for name, values in vars(self.record).items()}
+        for i, layer in enumerate(self.layers):
+            for j, moving in enumerate(layer.moving):
+                found |= {f"{i}.{j}.{name}": array for name, array in moving.state()}
+            found |= {f"{i}.statistics.{j}": array.copy() for j, array in enumerate(layer.statistics)}
+        return found | {"epoch": np.array(self.epoch), "t": np.array(self.t)}
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        for i, layer in enumerate(self.layers):
+            for j, moving in enumerate(layer.moving):
+                moving.restore(f"{i}.{j}", arrays)
+            for j, array in enumerate(layer.statistics):
+                fill(array, f"{i}.statistics.{j}", arrays)
+        for name, values in vars(self.record).items():
+            values[:] = arrays[f"record.{name}"].tolist()
+        self.epoch, self.t = int(arrays["epoch"]), int(arrays["t"])
