@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # for type checkers and editors, which read this and `__all__
         plotting,
         problems,
         quantizers,
+        relaxation,
         schedules,
         simulate,
         statistics,

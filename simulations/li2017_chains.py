@@ -55,7 +55,7 @@ def times(ax, alphas: np.ndarray, data: dict) -> None:
         data[f"M, sigma = {sigma:g}"] = {
             "alpha": alphas, "alpha M": value, "low": low, "high": high, "limit": limit, "slope": show(slope),
         }  # fmt: skip
-    ax.set(xscale="log", ylim=(0, 45), xlabel=r"step size $\alpha$", ylabel=r"$\alpha\,M_\varepsilon$")
+    ax.set(xscale="log", ylim=(0, 40), xlabel=r"step size $\alpha$", ylabel=r"$\alpha\,M_\varepsilon$")
 
 
 def show(interval: Interval) -> list[float]:
@@ -66,7 +66,7 @@ def draw(quick: bool) -> Picture:
     fig, [[left, right]] = plotting.panels(1, 2)
     data: dict = {}
     laws(left, np.geomspace(0.01, 1, 12 if quick else 40), data)
-    times(right, np.geomspace(1e-4, 0.1, 10 if quick else 22), data)
+    times(right, np.geomspace(1e-4, 1e-1, 10 if quick else 22), data)
     plotting.legend(fig, 1)
     plotting.caption(
         fig,

@@ -1,5 +1,6 @@
 """Exploration and exploitation in numbers: escape rates, hitting times, the best level at the end, the mean slope."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -13,6 +14,7 @@ from qtheory.quantizers import Grid, NearestRounding, StochasticRounding
 from qtheory.schedules import Constant, InverseSqrt
 from qtheory.simulate import log_spaced, simulate
 from qtheory.statistics import share_interval
+from qtheory.theorems.li2017 import bc_escape
 from qtheory.theorems.li2017._averaged import Averaged
 
 SEED, SIGMA = 11, 2.0
@@ -52,10 +54,19 @@ def escapes(left, middle, right, alphas: list[Fraction], data: dict) -> None:
             plotting.curve(ax, x, values, None, None, method.name, method.name)
         data[method.name] = {"1/alpha": x, "escape rate": rates, "hitting time": times, "mean b^2": squares}
     G = small().constants.G.value
-    plotting.bound(right, x, [float(a) * mean.M * G**2 / 2 for a in alphas], r"bound for BC, $\alpha MG^2/2$")
+    plotting.bound(right, x, [float(a) * mean.M * G**2 / 2 for a in alphas], r"for BC stochastic: $\alpha MG^2/2$")
+    plotting.bound(left, x, [leaving(a) for a in alphas], "bound for BC nearest")
     left.set(yscale="log", xlabel=r"$1/\alpha$", ylabel=r"escape rate from the basin of 0, per $\alpha$")
     middle.set(yscale="log", xlabel=r"$1/\alpha$", ylabel=r"$\alpha\,\mathbb{E}$[steps to the global basin]")
     right.set(xscale="log", yscale="log", xlabel=r"$1/\alpha$", ylabel=r"stationary $\mathbb{E}\,b(w)^2$")
+
+
+def leaving(alpha: Fraction) -> float:
+    """The chance of a step to leave, per alpha, that bc_escape allows: the increase of its bound with T."""
+    a = float(alpha)
+    instance = bc_escape.case("drawn", a, 2, small())
+    later = bc_escape.THEOREM.claim(replace(instance, steps=3)).high - bc_escape.THEOREM.claim(instance).high
+    return later / a
 
 
 def budgets(ax, steps: int, trials: int, data: dict) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import check_estimator
 
 from qtheory.datasets import digits
 from qtheory.estimators import METHODS, BinaryNetworkClassifier
@@ -26,9 +26,9 @@ def split():
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-@parametrize_with_checks([BinaryNetworkClassifier(), BinaryNetworkClassifier("sr", activations="binary")])
-def test_the_contract_of_scikit_learn(estimator, check):
-    check(estimator)
+@pytest.mark.parametrize("parameters", [{}, {"method": "sr", "activations": "binary"}])
+def test_the_contract_of_scikit_learn(parameters):
+    check_estimator(BinaryNetworkClassifier(**parameters))
 
 
 @each_method

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtheory.methods import BC, SR, R
+from qtheory.methods import BC, SR
 from qtheory.optimum import certify, lattice_optimum, optimum, solve
 from qtheory.problems import DenseQuadratic, Gaussian, NoNoise, OneBit
 from qtheory.problems.ising import ENUMERABLE, Ising, signs
-from qtheory.quantizers import Grid, NearestRounding, StochasticRounding
-from qtheory.schedules import Constant, InverseSqrt
+from qtheory.quantizers import Grid, NearestRounding
+from qtheory.schedules import Constant
 from qtheory.simulate import simulate
 
 BINARY = Grid.binary()
@@ -172,7 +172,7 @@ def test_the_convex_solver_refuses_it():
 
 def test_the_core_steps_it_as_the_dense_quadratic_that_it_is():
     """BinaryConnect without noise, against a loop by hand."""
-    problem, alpha = Ising.random(12, 3), 0.1
+    problem, alpha = Ising.random(12, 3, noise=Gaussian(0.0)), 0.1
     start = np.random.default_rng(1).uniform(-1, 1, (5, 12))
     method = BC(NearestRounding(BINARY))
     run = simulate(problem, method, Constant(alpha), steps=300, trials=5, start=start, record=[1, 300], keep_final=True)
@@ -185,24 +185,18 @@ def test_the_core_steps_it_as_the_dense_quadratic_that_it_is():
     assert (run.values["deployed_gap"] >= -1e-12).all()
 
 
-@pytest.mark.parametrize(
-    ("method", "precision"),
-    [(SR(BINARY), "double"), (SR(BINARY), "single"), (R(BINARY), "double"), (BC(StochasticRounding(BINARY)), "double")],
-    ids=["SR", "SR single", "R", "BC stochastic"],
-)
-def test_every_method_stays_in_the_box_and_above_the_optimum(method, precision):
+@pytest.mark.parametrize("precision", ["double", "single"])
+def test_runs_stay_on_the_signs_and_above_the_optimum(precision):
     problem = Ising.random(16, 3, noise=Gaussian(1.0))
     more = {"steps": 500, "trials": 40, "seed": 1, "precision": precision, "keep_final": True}
-    run = simulate(problem, method, InverseSqrt(1.0), **more)
-    assert np.abs(run.final).max() <= 1 and (run.values["deployed_gap"] >= -1e-12).all()
-    if not isinstance(method, BC):
-        assert (np.abs(run.final) == 1).all()
-        np.testing.assert_allclose(run.last("gap"), problem.value(run.final) - problem.closed_form()[1], atol=1e-12)
+    run = simulate(problem, SR(BINARY), Constant(0.1), **more)
+    assert (np.abs(run.final) == 1).all() and (run.values["gap"] >= -1e-12).all()
+    np.testing.assert_allclose(run.last("gap"), problem.value(run.final) - problem.closed_form()[1], atol=1e-12)
 
 
 def test_gaps_from_a_reference_are_negative_below_it():
     J = Ising.random(30, 2).couplings
-    problem = Ising(J, np.ones(30))
+    problem = Ising(J, np.ones(30), noise=Gaussian(0.0))
     start = np.where(np.random.default_rng(0).random((8, 30)) < 0.5, -1.0, 1.0)
     run = simulate(problem, SR(BINARY), Constant(0.05), steps=2000, trials=8, start=start)
     assert run.last("gap").max() < 0  # without noise SR moves downhill on average, far below all ones

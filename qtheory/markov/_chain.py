@@ -65,7 +65,7 @@ class Chain:
 
     def stationary(self) -> Law:
         """The law pi with pi P = pi (pi K = 0), by elimination without subtraction: each probability is right relative
-        to itself. Transient states have 0. Fractions give fractions.
+        to itself, above 1e-250. Transient states have 0. Fractions give fractions.
 
         Above 4096 states by a sparse solver, with an estimate instead of a bound as its error.
         Raises: ValueError for several closed classes, or where a solver does not reach 1e-8.
@@ -87,7 +87,7 @@ class Chain:
         Right relative to itself where states move to neighbours only; else up to rounding relative to the largest rate,
         which is an estimate unless the chain is reversible, and above 1500 states.
         """
-        return spectral_gap(self.matrix, self._error, self.generator, self.stationary())
+        return spectral_gap(self.matrix, self._error, self.generator, self.stationary)
 
     def distance(self, k: float) -> Interval:
         """max over x of TV(law from x after k, pi): k steps, or a time. At most 2048 states."""

@@ -12,7 +12,7 @@ from ..statistics import Interval
 from ._elimination import amplified, eliminate, exact_solve, own, solve
 from ._graph import arrows, classes, reaching
 from ._powers import rates_of
-from ._sparse import MOST_DENSE, Factored, off_diagonal
+from ._sparse import MOST_DENSE, TOLERANCE, Factored, off_diagonal
 
 MOST_ITERATIONS = 20_000
 
@@ -36,7 +36,10 @@ def hitting_time(matrix: Any, error: float, target: np.ndarray) -> tuple[np.ndar
     if sparse.issparse(rates):
         factored = Factored(rates, exits)
         out[inner] = factored.solve(ones)
-        return out, _right_error(factored, out[inner]) + amplified(error, inner.size)
+        found = _right_error(factored, out[inner])
+        if not found <= TOLERANCE:
+            raise ValueError(f"target is reached too slowly for a sparse solver: {inner.size} states are outside of it")
+        return out, found + amplified(error, inner.size)
     out[inner] = solve(eliminate(rates, exits), ones)
     return out, own(inner.size) + amplified(error, inner.size)
 
@@ -91,7 +94,7 @@ def perron(rates: Any, exits: Vector, error: float) -> Interval:
     for _ in range(MOST_ITERATIONS):
         y = step(x)
         if not (np.isfinite(y).all() and (y > 0).all()):
-            raise ValueError("inside: its escape rate is beyond the range of floating point")
+            raise ValueError(f"inside is left too slowly for floating point: its {n} states have no escape rate above 0")
         low, high = max(low, float(np.min(x / y))), min(high, float(np.max(x / y)))
         if sparse.issparse(rates):
             slack = _right_error_of(factored, y, x)

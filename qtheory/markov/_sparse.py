@@ -10,6 +10,7 @@ from ..problems._tails import UNIT
 
 MOST_DENSE = 4096  # states of a dense matrix: 128 MiB
 MOST_FILL = 5e7  # entries of a sparse LU
+VANISHING = 1e-250  # a probability below this is too near to the end of floating point for a relative error
 TOLERANCE = 1e-8  # of a relative error; what is worse is refused
 
 
@@ -47,7 +48,8 @@ class Factored:
         """An estimate of the largest relative error of x >= 0 with x M = b >= 0: |r| M^-1 against x."""
         inner = x @ self.rates
         residual = np.abs(b + inner - x * self.total) + 8 * UNIT * (b + inner + x * self.total)
-        return float(np.max(self.solve_left(residual) / x))
+        seen = x > VANISHING
+        return float(np.max(self.solve_left(residual)[seen] / x[seen]))
 
 
 def sparse_weights(matrix: sparse.csr_array) -> tuple[Vector, float]:
@@ -70,7 +72,7 @@ def _by_factoring(rates: sparse.csr_array) -> tuple[Vector, float]:
     factored = Factored(sparse.csr_array(rates[rest][:, rest]), exits)
     start = rates[[home]][:, rest].toarray().ravel()
     visits = factored.solve_left(start)
-    if not (visits > 0).all():
+    if not (visits >= 0).all():
         return visits, np.inf
     out = np.insert(visits, home, 1.0)
     return out / out.sum(), 2 * factored.left_error(visits, start)
@@ -104,7 +106,7 @@ def _by_iteration(rates: sparse.csr_array) -> tuple[Vector, float]:
     for _ in range(64):
         law = _stepped(rates, law, 64)
         residual = np.abs(law @ rates - law * total)
-        before, error = error, float(np.max(residual / law)) * (2 - np.log(law.min())) / gap
+        before, error = error, float(np.max((residual / law)[law > VANISHING])) * (2 - np.log(max(law.min(), VANISHING))) / gap
         if error > 0.5 * before and error < TOLERANCE:
             break
     return law, error

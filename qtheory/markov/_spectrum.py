@@ -1,5 +1,6 @@
 """Spectral gaps, with the error of their computation."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from ._stationary import Law
 MOST_EIGENVALUES = 1500  # states of a chain all of whose eigenvalues are computed
 
 
-def spectral_gap(matrix: Any, error: float, generator: bool, law: Law) -> Interval:
+def spectral_gap(matrix: Any, error: float, generator: bool, law: Callable[[], Law]) -> Interval:
     """See Chain.spectral_gap."""
     if matrix.shape[0] == 1:
         raise ValueError("a chain of one state has no spectral gap")
@@ -26,7 +27,7 @@ def spectral_gap(matrix: Any, error: float, generator: bool, law: Law) -> Interv
     if matrix.shape[0] > MOST_EIGENVALUES:
         return _by_arnoldi(sparse.csr_array(matrix), generator)
     rates = rates_of(matrix)
-    values, spread = _eigenvalues(rates, np.asarray(law.probabilities, dtype=np.float64))
+    values, spread = _eigenvalues(rates, np.asarray(law().probabilities, dtype=np.float64))
     spread += 2 * error * float(rates.sum(axis=1).max()) * max(1.0, spread / UNIT * 1e-2)
     rest = np.delete(values, np.argmin(np.abs(values)))
     gap = float(-rest.real.max() if generator else 1 - np.abs(1 + rest).max())

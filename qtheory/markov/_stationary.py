@@ -29,7 +29,7 @@ def stationary(matrix: Any, points: Vector, error: float) -> Law:
     inside = closed_class(matrix, points)
     part = matrix if inside.size == matrix.shape[0] else matrix[inside][:, inside]
     if inside.size == 1:
-        law = Law(np.array([part.dtype.type(1) if part.dtype != object else 1], dtype=part.dtype), 0.0)
+        law = Law(np.ones(1, dtype=part.dtype), 0.0)
     elif part.dtype == object:
         law = Law(_neighbours(part) if is_tridiagonal(part) else exact_weights(part), 0.0)
     else:

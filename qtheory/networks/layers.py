@@ -54,7 +54,9 @@ class Network:
         return (self.layers[0].weight.shape[0], *(layer.weight.shape[1] for layer in self.layers))
 
     def scores(self, X: np.ndarray) -> np.ndarray:
-        """The last layer's outputs (n, outputs), float64, for rows X (n, inputs); statistics as stored."""
+        """The last layer's outputs (n, outputs), float64, for rows X (n, inputs); ValueError for others."""
+        if np.ndim(X) != 2 or np.shape(X)[1] != self.sizes[0]:
+            raise ValueError(f"X must have shape (n, {self.sizes[0]}), got {np.shape(X)}")
         wide = [layer.astype(np.float64) for layer in self.layers]
         out = np.empty((len(X), self.sizes[-1]))
         for i in range(0, len(X), CHUNK):

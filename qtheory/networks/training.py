@@ -79,6 +79,12 @@ def train(
     return Trained(network, {name: np.array(values) for name, values in vars(run.record).items()})
 
 
+def batches_of(n: int, size: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """All row numbers below n in random order, in batches of at most `size` rows that differ by at most one row."""
+    order = np.random.default_rng([seed, ORDER, epoch]).permutation(n)
+    return np.array_split(order, -(-n // size))
+
+
 def _data(settings: Settings, X: Any, y: Any, classes: int | None) -> tuple[np.ndarray, np.ndarray, int]:
     X = np.asarray(X)
     if X.dtype.kind not in "biuf":
@@ -166,8 +172,7 @@ class _Run:
 
     def one_epoch(self, progress: Callable[[float], None]) -> None:
         settings, network, n = self.settings, self.network, len(self.X)
-        order = np.random.default_rng([settings.seed, ORDER, self.epoch]).permutation(n)
-        batches = np.array_split(order, -(-n // settings.batch_size))
+        batches = batches_of(n, settings.batch_size, settings.seed, self.epoch)
         for layer in self.quantized:
             layer.moving[0].before[...] = layer.moving[0].w
         loss = 0.0

@@ -83,3 +83,9 @@ def test_cross_entropy_is_minus_the_mean_log_probability():
     scores, y = np.random.default_rng(3).normal(size=(6, 4)), np.array([0, 1, 2, 3, 0, 1])
     assert cross_entropy(scores, y)[0] == pytest.approx(-np.log(softmax(scores)[np.arange(6), y]).mean())
     assert np.isfinite(cross_entropy(np.array([[1e4, -1e4]]), np.array([1]))[0])
+
+
+@pytest.mark.parametrize("shape", [(3,), (4, 2), (4, 3, 1)])
+def test_rows_of_another_width_are_refused(shape):
+    with pytest.raises(ValueError, match="X must have shape \\(n, 3\\)"):
+        draw((3, 4, 2)).scores(np.zeros(shape))

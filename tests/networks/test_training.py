@@ -6,6 +6,7 @@ from threadpoolctl import threadpool_limits
 
 from qtheory.methods import BC, SGD, SR, R
 from qtheory.networks import Settings, train
+from qtheory.networks.training import batches_of
 from qtheory.problems import SeparableQuadratic
 from qtheory.quantizers import Grid, NearestRounding, StochasticRounding
 
@@ -118,6 +119,27 @@ def test_any_real_type_and_order_of_x(kind):
     X.flags.writeable = False
     assert same(base, train(small(SR(B)), X, y)) and same(base, train(small(SR(B)), np.asfortranarray(X), y))
     assert same(base, train(small(SR(B)), X.tolist(), y.tolist()))
+
+
+@pytest.mark.parametrize(("n", "size"), [(1, 5), (10, 1), (10, 3), (129, 128), (300, 32)])
+def test_every_epoch_sees_every_row_once_in_an_order_of_its_own(n, size):
+    batches = batches_of(n, size, seed=1, epoch=0)
+    assert sorted(np.concatenate(batches)) == list(range(n))
+    lengths = [len(batch) for batch in batches]
+    assert max(lengths) <= size and max(lengths) - min(lengths) <= 1
+    for other in ({"seed": 2, "epoch": 0}, {"seed": 1, "epoch": 1}):
+        assert n == 1 or not np.array_equal(np.concatenate(batches), np.concatenate(batches_of(n, size, **other)))
+
+
+def test_running_statistics_begin_as_plain_means():
+    """R's weights stand still here, so that after ten equal batches the running mean is that of all rows."""
+    X, y = blobs()
+    kept, settings = {}, small(R(B), epochs=1, batch_size=30, precision="double")
+    train(settings, X, y, checkpoint=lambda _, arrays: kept.update(arrays))
+    z = X @ kept["0.0.w"].reshape(12, 32)
+    assert kept["0.statistics.0"] == pytest.approx(z.mean(axis=0), abs=1e-12)
+    within = [z[rows].var(axis=0, ddof=1) for rows in batches_of(300, 30, 0, 0)]
+    assert kept["0.statistics.1"] == pytest.approx(np.mean(within, axis=0), rel=1e-12)
 
 
 def test_progress_ends_at_one():
