@@ -66,7 +66,7 @@ def draw(quick: bool) -> Picture:
     fig, [[left, right]] = plotting.panels(1, 2)
     data: dict = {}
     laws(left, np.geomspace(0.01, 1, 12 if quick else 40), data)
-    times(right, np.geomspace(1e-4, 1e-1, 10 if quick else 22), data)
+    times(right, np.geomspace(1e-5, 3e-2, 9 if quick else 21), data)
     plotting.legend(fig, 1)
     plotting.caption(
         fig,

@@ -58,7 +58,10 @@ def escapes(left, middle, right, alphas: list[Fraction], data: dict) -> None:
     plotting.bound(left, x, [leaving(a) for a in alphas], "bound for BC nearest")
     left.set(yscale="log", xlabel=r"$1/\alpha$", ylabel=r"escape rate from the basin of 0, per $\alpha$")
     middle.set(yscale="log", xlabel=r"$1/\alpha$", ylabel=r"$\alpha\,\mathbb{E}$[steps to the global basin]")
-    right.set(xscale="log", yscale="log", xlabel=r"$1/\alpha$", ylabel=r"stationary $\mathbb{E}\,b(w)^2$")
+    right.set(xscale="log", yscale="log")
+    right.xaxis.set_minor_formatter(lambda value, place: "")
+    right.set(xticks=[8, 16, 32, 64], xticklabels=["8", "16", "32", "64"])
+    right.set(xlabel=r"$1/\alpha$", ylabel=r"stationary $\mathbb{E}\,b(w)^2$")
 
 
 def leaving(alpha: Fraction) -> float:
