@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qtheory.markov import sr_limit
 from qtheory.methods import BC, SR
 from qtheory.optimum import certify, lattice_optimum, optimum, solve
 from qtheory.problems import DenseQuadratic, Gaussian, NoNoise, OneBit
@@ -16,6 +17,7 @@ from qtheory.problems.ising import ENUMERABLE, Ising, signs
 from qtheory.quantizers import Grid, NearestRounding
 from qtheory.schedules import Constant
 from qtheory.simulate import simulate
+from qtheory.statistics import share_interval
 
 BINARY = Grid.binary()
 instances = st.builds(Ising.random, st.integers(2, 9), st.integers(0, 10_000))
@@ -192,6 +194,18 @@ def test_runs_stay_on_the_signs_and_above_the_optimum(precision):
     run = simulate(problem, SR(BINARY), Constant(0.1), **more)
     assert (np.abs(run.final) == 1).all() and (run.values["gap"] >= -1e-12).all()
     np.testing.assert_allclose(run.last("gap"), problem.value(run.final) - problem.closed_form()[1], atol=1e-12)
+
+
+def test_sr_ends_with_the_law_of_its_chain():
+    """The share of trials at the optimum against the stationary law in the limit of small steps; and not another's."""
+    sigma, trials = 0.7, 4000
+    problem = Ising.random(6, 1, noise=Gaussian(sigma))
+    run = simulate(problem, SR(BINARY), Constant(0.05), steps=2000, trials=trials, seed=3, record=[2000], average=False)
+    found = share_interval(int(np.sum(run.last("gap") < 1e-9)), trials, failure=1e-6)
+    for factor in (1.0, 1.3):
+        chain = sr_limit(Ising(problem.couplings, noise=Gaussian(factor * sigma)), SR(BINARY))
+        optimal = problem.value(chain.points) < problem.closed_form()[1] + 1e-9
+        assert found.contains(float(chain.stationary().probabilities[optimal].sum())) == (factor == 1)
 
 
 def test_gaps_from_a_reference_are_negative_below_it():

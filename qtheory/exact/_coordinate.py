@@ -50,7 +50,8 @@ class RationalCoordinate:
         self.knots, self.pieces = _pieces(problem, j)
         self.noise = problem.noise
         self.curvature = self.pieces[0][0] if isinstance(problem, SeparableQuadratic) else None
-        self.star = Fraction(problem.closed_form()[0][j])
+        best: Any = problem.closed_form()
+        self.star = Fraction(best[0][j])
 
     number = staticmethod(Fraction)
 

@@ -81,13 +81,17 @@ class Chain:
         """Of the rates in floating point."""
         return UNIT if self.rational else self.error
 
+    @property
+    def _moves(self) -> tuple[Any, float, bool]:
+        return self.matrix, self._error, self.generator
+
     def spectral_gap(self) -> Interval:
         """1 - max |lambda| over the other eigenvalues; of a generator, -max Re lambda.
 
         Right relative to itself where states move to neighbours only; else up to rounding relative to the largest rate,
         which is an estimate unless the chain is reversible, and above 1500 states.
         """
-        return spectral_gap(self.matrix, self._error, self.generator, self.stationary)
+        return spectral_gap(*self._moves, self.stationary)
 
     def distance(self, k: float) -> Interval:
         """max over x of TV(law from x after k, pi): k steps, or a time. At most 2048 states."""
@@ -95,7 +99,8 @@ class Chain:
         distance = _clock.Distance(self.stationary())
         if k == 0:
             return distance.interval(distance.at_start(), distance.error)
-        return distance.interval(*distance.after(_powers.power(*_clock.begin(self.matrix, self._error, self.generator, k))))
+        steps = _powers.power(*_clock.begin(*self._moves, k))
+        return distance.interval(*distance.after(steps))
 
     def mixing_time(self, epsilon: float) -> MixingTime:
         """The least k with distance(k) <= epsilon, by repeated squaring and descent: an integer, or a time to 1e-10.
@@ -106,7 +111,7 @@ class Chain:
         epsilon = _check.number("epsilon", epsilon, above=0)
         if epsilon >= 1:
             raise ValueError(f"epsilon must lie in (0, 1), got {epsilon:g}")
-        return _clock.mixing_time(self.matrix, self._error, self.generator, self.stationary(), epsilon)
+        return _clock.mixing_time(*self._moves, self.stationary(), epsilon)
 
     def occupancy(self, steps: float, start: Any, *, with_error: bool = False) -> Any:
         """(n,) the expected number of visits in steps 1, ..., `steps`, step 1 being at `start`; of a generator, the
@@ -116,12 +121,12 @@ class Chain:
             start: the index of a state, or a law (n,).
             with_error: give (visits, a bound on their L1 error) instead.
         """
-        found = _clock.occupancy(self.matrix, self._error, self.generator, self._start(start), self._clock("steps", steps))
+        found = _clock.occupancy(*self._moves, self._start(start), self._clock("steps", steps))
         return found if with_error else found[0]
 
     def evolve(self, law: Any, k: float, *, with_error: bool = False) -> Any:
         """(n,) the law after k steps (or a time k) from a state's index or a law; with_error: (law, L1 error)."""
-        found = _clock.evolve(self.matrix, self._error, self.generator, self._start(law), self._clock("k", k))
+        found = _clock.evolve(*self._moves, self._start(law), self._clock("k", k))
         return found if with_error else found[0]
 
     def hitting_time(self, target: Any, *, with_error: bool = False) -> Any:
@@ -140,14 +145,14 @@ class Chain:
         stays = min(1.0, float(value[:-1].sum()))
         # The chance of having left is a sum of positive path weights, each right to so much of itself.
         pace = 1.0 if not self.generator else 2 * float(-watched.diagonal().min())
-        own = np.expm1(min(700.0, (1 + k * pace) * (2 * self._error + (2 * law.size + 8) * UNIT))) * (1 - stays) + 4 * UNIT
-        return (stays, min(error / 2, float(own))) if with_error else stays
+        share = np.expm1(min(700.0, (1 + k * pace) * (2 * self._error + (2 * law.size + 8) * UNIT)))
+        return (stays, min(error / 2, float(share) * (1 - stays) + 4 * UNIT)) if with_error else stays
 
     def _watched(self, inside: np.ndarray) -> Any:
         """The chain with one absorbing state, the last, for all that is outside."""
         rates, exits = _hitting._inside(self.matrix, inside)
-        moves = sparse.block_array([[sparse.csr_array(rates), sparse.csr_array(exits[:, None])], [None, np.zeros((1, 1))]])
-        moves = sparse.csr_array(moves)
+        inner, outer = sparse.csr_array(rates), sparse.csr_array(exits[:, None])
+        moves = sparse.csr_array(sparse.block_array([[inner, outer], [None, sparse.csr_array((1, 1))]]))
         total = moves.sum(axis=1)
         matrix = moves + sparse.diags_array(-total if self.generator else 1 - total)
         return sparse.csr_array(matrix) if matrix.shape[0] > DENSE_BELOW else matrix.toarray()

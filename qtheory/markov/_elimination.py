@@ -67,7 +67,7 @@ def exact_weights(matrix: np.ndarray) -> np.ndarray:
     """The same in fractions."""
     rows = _rows(matrix)
     for p in range(len(rows) - 1, 0, -1):
-        _eliminate_exactly(rows, p, sum(q for j, q in rows[p].items() if j < p))
+        _eliminate_exactly(rows, p, sum((q for j, q in rows[p].items() if j < p), Fraction(0)))
     out = [Fraction(1)]
     for p in range(1, len(rows)):
         out.append(sum((out[i] * rows[i][p] for i in range(p) if p in rows[i]), Fraction(0)))

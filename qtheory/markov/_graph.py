@@ -34,11 +34,11 @@ def closed_class(matrix: Any, points: Vector) -> np.ndarray:
     row, column = pattern.nonzero()
     leaves = np.zeros(label.max() + 1, dtype=bool)
     leaves[label[row][label[row] != label[column]]] = True
-    closed = np.flatnonzero(~leaves)
-    if closed.size > 1:
+    closed = [c for c in dict.fromkeys(label.tolist()) if not leaves[c]]  # by their first states
+    if len(closed) > 1:
         named = [np.array2string(points[label == c][:3], separator=", ").replace("\n", "") for c in closed[:2]]
         raise ValueError(
-            f"the chain is reducible: it has {closed.size} closed classes, so that its long-run law depends on the "
+            f"the chain is reducible: it has {len(closed)} closed classes, so that its long-run law depends on the "
             f"start; one holds the states {named[0]}, another {named[1]}"
         )
     return np.flatnonzero(label == closed[0])

@@ -1,5 +1,6 @@
 """How long until a chain reaches some states, and how fast it leaves others."""
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -28,28 +29,18 @@ def hitting_time(matrix: Any, error: float, target: np.ndarray) -> tuple[np.ndar
         return out, 0.0
     inner = np.flatnonzero(open_)
     if matrix.dtype == object:
-        exits = [sum(matrix[i, target], Fraction(0)) for i in inner]
-        out[inner] = exact_solve(matrix[np.ix_(inner, inner)], exits, [Fraction(1)] * inner.size)
+        leaving = [sum(matrix[i, target], Fraction(0)) for i in inner]
+        out[inner] = exact_solve(matrix[np.ix_(inner, inner)], leaving, [Fraction(1)] * inner.size)
         return out, 0.0
     rates, exits = _inside(matrix, open_)
     ones = np.ones(inner.size)
     if sparse.issparse(rates):
-        factored = Factored(rates, exits)
-        out[inner] = factored.solve(ones)
-        found = _right_error(factored, out[inner])
+        out[inner], found = Factored(rates, exits).solve(ones)
         if not found <= TOLERANCE:
             raise ValueError(f"target is reached too slowly for a sparse solver: {inner.size} states are outside of it")
         return out, found + amplified(error, inner.size)
     out[inner] = solve(eliminate(rates, exits), ones)
     return out, own(inner.size) + amplified(error, inner.size)
-
-
-def _right_error(factored: Factored, h: Vector) -> float:
-    """M h lies within 1 ± r, and M^-1 >= 0, so h lies within a share r / (1 - r) of the true one."""
-    flow = factored.rates @ h
-    residual = np.abs(h * factored.total - flow - 1) + 8 * UNIT * (h * factored.total + flow + 1)
-    r = float(residual.max())
-    return r / (1 - r) if r < 1 and (h > 0).all() else np.inf
 
 
 def _inside(matrix: Any, inside: np.ndarray) -> tuple[Any, Vector]:
@@ -84,21 +75,14 @@ def perron(rates: Any, exits: Vector, error: float) -> Interval:
     By inverse iteration: for x > 0 and y = M^-1 x it lies between min x / y and max x / y (Collatz, Wielandt).
     """
     n = exits.size
-    if sparse.issparse(rates):
-        factored = Factored(rates, exits)
-        step, slack = factored.solve, 0.0
-    else:
-        eliminated = eliminate(rates, exits)
-        step, slack = (lambda x: solve(eliminated, x)), own(n)
-    x, low, high = np.ones(n), 0.0, np.inf
+    solver = Factored(rates, exits).solve if sparse.issparse(rates) else _eliminated(rates, exits)
+    x, low, high, slack = np.ones(n), 0.0, np.inf, 0.0
     for _ in range(MOST_ITERATIONS):
-        y = step(x)
-        if not (np.isfinite(y).all() and (y > 0).all()):
-            raise ValueError(f"inside is left too slowly for floating point: its {n} states have no escape rate above 0")
+        y, slack = solver(x)
+        if not (slack < 1 and np.isfinite(y).all() and (y > 0).all()):
+            raise ValueError(f"inside is left too slowly for floating point: {n} states with no escape rate above 0")
         low, high = max(low, float(np.min(x / y))), min(high, float(np.max(x / y)))
-        if sparse.issparse(rates):
-            slack = _right_error_of(factored, y, x)
-        if high - low <= 1e-13 * high + slack * high:
+        if high - low <= (1e-13 + slack) * high:
             break
         x = y / y.max()
     slack += amplified(error, n) + 4 * UNIT
@@ -108,8 +92,6 @@ def perron(rates: Any, exits: Vector, error: float) -> Interval:
     )
 
 
-def _right_error_of(factored: Factored, y: Vector, x: Vector) -> float:
-    """A bound on the relative error of x / y as a ratio of M y to y, from the residual of M y = x."""
-    flow = factored.rates @ y
-    residual = np.abs(y * factored.total - flow - x) + 8 * UNIT * (y * factored.total + flow + x)
-    return float(np.max(residual / x))
+def _eliminated(rates: Vector, exits: Vector) -> Callable[[Vector], tuple[Vector, float]]:
+    eliminated, error = eliminate(rates, exits), own(exits.size)
+    return lambda x: (solve(eliminated, x), error)

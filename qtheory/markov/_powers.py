@@ -1,8 +1,8 @@
 """Many steps of a dense chain: powers by repeated squaring, with an error bound that is carried along.
 
 A power's rows are brought back to sum one on the diagonal as long as the chain mostly stays: entries off the diagonal
-are sums of products of rates, and so keep their relative accuracy however rare the moves are. The error of a product A B
-is at most (error of A) * (contraction of B) + (error of B) + its own rounding, in the L1 norm of a row.
+are sums of products of rates, and so keep their relative accuracy however rare the moves are. The error of a product
+A B is at most (error of A) * (contraction of B) + (error of B) + its own rounding, in the L1 norm of a row.
 """
 
 from dataclasses import dataclass

@@ -41,7 +41,8 @@ def _of_neighbours(rates: Vector, error: float, generator: bool) -> Interval:
     # Transposed, so that the rows are those of a chain: from x to x + 1 with down[x], back with up[x + 1].
     dual = np.diag(down[:-1], 1) + np.diag(up[1:], -1)
     exits = np.zeros(up.size)
-    exits[0], exits[-1] = exits[0] + up[0], exits[-1] + down[-1]
+    exits[0] += up[0]
+    exits[-1] += down[-1]
     gap = perron(dual, exits, error)
     if generator:
         return gap
@@ -53,8 +54,8 @@ def _of_neighbours(rates: Vector, error: float, generator: bool) -> Interval:
     return Interval.exact(2 + least, 8 * up.size * UNIT + 4 * error)
 
 
-def _eigenvalues(rates: Vector, law: Vector) -> tuple[Vector, float]:
-    """The eigenvalues (n,) of rates less their row sums, and a bound on their errors (an estimate unless reversible)."""
+def _eigenvalues(rates: Vector, law: Vector) -> tuple[np.ndarray, float]:
+    """The eigenvalues (n,) of rates less their row sums, and a bound on their error; unless reversible, an estimate."""
     n = law.size
     generator = rates - np.diag(rates.sum(axis=1))
     size = float(np.abs(generator).sum(axis=1).max())

@@ -35,7 +35,7 @@ class Noise:
         Raises: ValueError for a law without finite support.
         """
         raise ValueError(
-            f"rational=True needs NoNoise, Rademacher, OneBit or Finite as noise, got {self!r}: it has no finite support"
+            f"rational=True needs NoNoise, Rademacher, OneBit or Finite as noise: {self!r} has no finite support"
         )
 
     def excess(self, slope: Any, z: Any = 0.0) -> Vector:

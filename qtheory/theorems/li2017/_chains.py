@@ -61,6 +61,8 @@ def levels(instance: Instance) -> np.ndarray:
 def chain(instance: Instance) -> Iterable[Checked]:
     """SR with a constant step on a finite grid in one dimension, with two-sided gradient noise."""
     problem = instance.problem
+    kind = type(instance).__name__
+    yield Checked("the case is a ChainInstance", isinstance(instance, ChainInstance), f"it is of type {kind}")
     yield uses(instance, SR)
     constant = isinstance(instance.schedule, Constant)
     yield Checked("alpha_t = alpha", constant, f"the schedule is {instance.schedule!r}")

@@ -13,6 +13,7 @@ from ...schedules import Constant
 from ...simulate import simulate
 from ...statistics import Interval, share_interval
 from .._base import Checked, Claim, Instance, Role, Theorem, Verdict, uses
+from ._averaged import Averaged
 from ._chains import toy
 from .bc_concentration import latent_chain
 
@@ -49,8 +50,10 @@ class BCEscape(Theorem):
     )
     figure = "li2017_greedy"
 
-    def assumptions(self, instance: EscapeInstance) -> Iterable[Checked]:
-        problem, (r, R) = instance.problem, instance.stretch
+    def assumptions(self, instance: Instance) -> Iterable[Checked]:
+        problem, given = instance.problem, isinstance(instance, EscapeInstance)
+        yield Checked("the case is an EscapeInstance", given, f"it is of type {type(instance).__name__}")
+        r, R = instance.stretch
         yield uses(instance, BC)
         constant = isinstance(instance.schedule, Constant)
         yield Checked("alpha_t = alpha", constant, f"the schedule is {instance.schedule!r}")
@@ -62,13 +65,13 @@ class BCEscape(Theorem):
         beta = slopes(instance)[0]
         yield Checked("F' >= beta > 0 on [r, R)", beta > 0, f"beta = {beta:g}")
 
-    def claim(self, instance: EscapeInstance) -> Claim:
+    def claim(self, instance: Instance) -> Claim:
         (beta, B), (r, R), variance = slopes(instance), instance.stretch, instance.problem.noise.sigma ** 2
         log_C = 2 * beta * (B + beta) / variance
         exponent = 2 * beta * (R - r) / (instance.schedule.alpha * variance)
         return Claim(-math.inf, math.exp(-exponent) + math.exp(log_C - exponent) * (instance.steps - 1))
 
-    def measure(self, instance: EscapeInstance, *, seed: int, failure: float, threads: int | None = None) -> Interval:
+    def measure(self, instance: Instance, *, seed: int, failure: float, threads: int | None = None) -> Interval:
         if isinstance(instance.problem.noise, Rademacher):
             chain, begin = latent_chain(instance)
             stays = chain.survival(chain.points[:, 0] < instance.stretch[1], instance.steps - 1, begin)
@@ -78,7 +81,7 @@ class BCEscape(Theorem):
             i.problem, i.method, i.schedule, steps=i.steps, trials=i.trials, seed=seed, start=i.start, record=[i.steps],
             average=False, threads=threads, progress=False, keep_final=True,
         )  # fmt: skip
-        return share_interval(int((run.final[:, 0] >= i.stretch[1]).sum()), i.trials, failure=failure)
+        return share_interval(int((np.asarray(run.final)[:, 0] >= i.stretch[1]).sum()), i.trials, failure=failure)
 
     def instances(self, scale: str = "quick") -> Iterable[EscapeInstance]:
         for alpha, T in ((1 / 32, 20), (1 / 64, 1_000), (1 / 128, 1_000_000)):
@@ -104,8 +107,8 @@ def case(name, alpha, T, problem=None, *, method=None, stretch=(0.25, 0.75), **m
 
 def slopes(instance: EscapeInstance) -> tuple[float, float]:
     """(beta, B): the least slope on the stretch, and how steeply F falls to the right below it."""
-    problem, (r, R) = instance.problem, instance.stretch
-    return float(_reach(instance, r, R).min()), max(0.0, -float(_reach(instance, problem.box[0], r).min()))
+    (r, R), low = instance.stretch, Averaged(instance.problem, instance.method.grid).levels[0]
+    return float(_reach(instance, r, R).min()), max(0.0, -float(_reach(instance, low, r).min()))
 
 
 def _reach(instance: EscapeInstance, low: float, high: float) -> np.ndarray:

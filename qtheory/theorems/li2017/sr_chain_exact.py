@@ -6,7 +6,7 @@ from ...markov import closed_form, sr_chain, sr_limit
 from ...problems import Finite, OneBit, Rademacher, SeparableQuadratic
 from ...quantizers import Grid
 from ...statistics import Interval
-from .._base import Checked, Claim, Role, Theorem, Verdict
+from .._base import Checked, Claim, Instance, Role, Theorem, Verdict
 from . import _chains
 from ._chains import ChainInstance, chain_case, out_of_scope, toy
 
@@ -35,14 +35,14 @@ class SRChainExact(Theorem):
     )
     figure = "li2017_chains"
 
-    def assumptions(self, instance: ChainInstance) -> Iterable[Checked]:
+    def assumptions(self, instance: Instance) -> Iterable[Checked]:
         yield from _chains.chain(instance)
         yield _chains.bounded(instance)
 
-    def claim(self, instance: ChainInstance) -> Claim:
+    def claim(self, instance: Instance) -> Claim:
         return Claim(0.0, 0.0)
 
-    def measure(self, instance: ChainInstance, *, seed: int, failure: float, threads: int | None = None) -> Interval:
+    def measure(self, instance: Instance, *, seed: int, failure: float, threads: int | None = None) -> Interval:
         problem, method = instance.problem, instance.method
         found = sr_chain(problem, method, _chains.alpha_of(instance), rational=True).stationary().probabilities
         if instance.swapped:

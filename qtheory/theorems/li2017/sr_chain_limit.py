@@ -8,7 +8,7 @@ from ...markov import sr_chain, sr_limit
 from ...problems import FromCdf, Gaussian, Rademacher, SeparableQuadratic
 from ...quantizers import Grid
 from ...statistics import Interval
-from .._base import Checked, Claim, Role, Theorem, Verdict
+from .._base import Checked, Claim, Instance, Role, Theorem, Verdict
 from . import _chains
 from ._chains import ChainInstance, chain_case, out_of_scope, toy
 
@@ -40,18 +40,18 @@ class SRChainLimit(Theorem):
     )
     figure = "li2017_chains"
 
-    def assumptions(self, instance: ChainInstance) -> Iterable[Checked]:
+    def assumptions(self, instance: Instance) -> Iterable[Checked]:
         yield from _chains.chain(instance)
         known = not isinstance(instance.problem.noise, FromCdf)
         yield Checked("E[|g|; |g| > c] is known", known, f"for {instance.problem.noise!r}")
 
-    def claim(self, instance: ChainInstance) -> Claim:
+    def claim(self, instance: Instance) -> Claim:
         limit = sr_limit(instance.problem, instance.method)
         law = sr_chain(instance.problem, instance.method, _chains.alpha_of(instance)).stationary()
         tail = float(law.probabilities @ _chains.tail_mean(instance))
         return Claim(0.0, ergodicity(limit) / instance.method.grid.delta * tail)
 
-    def measure(self, instance: ChainInstance, *, seed: int, failure: float, threads: int | None = None) -> Interval:
+    def measure(self, instance: Instance, *, seed: int, failure: float, threads: int | None = None) -> Interval:
         return distance_to_limit(instance)
 
     def instances(self, scale: str = "quick") -> Iterable[ChainInstance]:

@@ -9,7 +9,7 @@ from ...markov import sr_chain, sr_limit
 from ...problems import OneBit, Rademacher, SeparableQuadratic
 from ...quantizers import Grid
 from ...statistics import Interval
-from .._base import Checked, Claim, Role, Theorem, Verdict
+from .._base import Checked, Claim, Instance, Role, Theorem, Verdict
 from . import _chains
 from ._chains import ChainInstance, chain_case, out_of_scope, toy
 
@@ -36,17 +36,17 @@ class SREscape(Theorem):
     statement = r"\alpha\,\mathbb{E}_x[\tau_B]=h(x),\qquad K_{BB}h=-1"
     figure = "li2017_greedy"
 
-    def assumptions(self, instance: ChainInstance) -> Iterable[Checked]:
+    def assumptions(self, instance: Instance) -> Iterable[Checked]:
         yield from _chains.chain(instance)
         yield _chains.bounded(instance)
         inside = basin(instance)
         yield Checked("0 < |B| < N", 0 < inside.sum() < inside.size, f"|B| = {inside.sum()}, N = {inside.size}")
 
-    def claim(self, instance: ChainInstance) -> Claim:
+    def claim(self, instance: Instance) -> Claim:
         value = longest(sr_limit(instance.problem, instance.method, rational=True, swapped=instance.swapped), instance)
         return Claim(float(value), float(value))
 
-    def measure(self, instance: ChainInstance, *, seed: int, failure: float, threads: int | None = None) -> Interval:
+    def measure(self, instance: Instance, *, seed: int, failure: float, threads: int | None = None) -> Interval:
         alpha = Fraction(_chains.alpha_of(instance))
         chain = sr_chain(instance.problem, instance.method, _chains.alpha_of(instance), rational=True)
         return Interval.exact(float(alpha * Fraction(longest(chain, instance))))

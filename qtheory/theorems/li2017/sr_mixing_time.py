@@ -9,7 +9,7 @@ from ...markov import sr_chain, sr_limit
 from ...problems import Gaussian, Rademacher, SeparableQuadratic
 from ...quantizers import Grid
 from ...statistics import Interval
-from .._base import Checked, Claim, Role, Theorem, Verdict
+from .._base import Checked, Claim, Instance, Role, Theorem, Verdict
 from . import _chains
 from ._chains import ChainInstance, chain_case, out_of_scope, toy
 
@@ -38,7 +38,7 @@ class SRMixingTime(Theorem):
     )
     figure = "li2017_chains"
 
-    def assumptions(self, instance: ChainInstance) -> Iterable[Checked]:
+    def assumptions(self, instance: Instance) -> Iterable[Checked]:
         yield from _chains.chain(instance)
         clock, alpha = Clock(instance), _chains.alpha_of(instance)
         slow = alpha * clock.speed <= 1
@@ -46,12 +46,12 @@ class SRMixingTime(Theorem):
         start = clock.limit.distance(0.0).low
         yield Checked("eps < d(0)", instance.epsilon < start, f"eps = {instance.epsilon:g}, d(0) = {start:.4g}")
 
-    def claim(self, instance: ChainInstance) -> Claim:
+    def claim(self, instance: Instance) -> Claim:
         clock, alpha = Clock(instance), _chains.alpha_of(instance)
         last, first = clock.last_above(instance.epsilon), clock.first_below(instance.epsilon)
         return Claim(alpha * (last + 1), alpha * first)
 
-    def measure(self, instance: ChainInstance, *, seed: int, failure: float, threads: int | None = None) -> Interval:
+    def measure(self, instance: Instance, *, seed: int, failure: float, threads: int | None = None) -> Interval:
         alpha = _chains.alpha_of(instance)
         found = sr_chain(instance.problem, instance.method, alpha).mixing_time(instance.epsilon)
         return Interval(alpha * found.low, alpha * found.high, alpha * found.value, 1.0, "repeated squaring")
