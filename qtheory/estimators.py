@@ -29,8 +29,8 @@ class BinaryNetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
     """A multilayer perceptron whose weights are -1 and +1, trained by a method of Li et al. 2017.
 
     Each layer with binary weights is followed by batch normalisation, which makes the scale of its weights irrelevant.
-    Binary weights cannot rescale features one by one: bring these to one scale first, with a StandardScaler for
-    instance.
+    The common unit of X is of no consequence, but binary weights cannot rescale features one by one: bring these to
+    one scale first, with a StandardScaler for instance.
 
     Parameters:
         method: "full" (real weights), "bc" (BinaryConnect, stochastic), "bc-nearest", "sr", "r"; or a method such as
@@ -49,7 +49,7 @@ class BinaryNetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
 
     Attributes:
         classes_ (k,): labels.   n_features_in_: inputs.   feature_names_in_: where X has names.
-        network_: the `qtheory.networks.Network`, plain arrays.
+        network_: the `qtheory.networks.Network`, plain arrays (and the scale that X is divided by).
         weights_: its weight matrices (inputs, outputs): int8 where all are -1 or +1, else floating-point.
         history_: "loss" (epochs,) of the batches, in nats; "changed" (epochs,), the share of quantized weights that
             differ from the start, "changed_epoch" (epochs,), from the start of the epoch, each at the end of an epoch;

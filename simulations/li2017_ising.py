@@ -146,7 +146,7 @@ def _label(method: Method) -> str:
 
 def draw(quick: bool) -> Picture:
     T, trials, count = (4000, 128, 3) if quick else (40_000, 512, 8)
-    alphas = [1.0, 0.3, 0.1, 0.03, 0.01] if quick else [1.0, 0.3, 0.1, 0.03, 0.01, 0.003]
+    alphas = [1.0, 0.3, 0.1, 0.03] if quick else [1.0, 0.3, 0.1, 0.03, 0.01, 0.003]
     problems = [Ising.random(16, seed, noise=Gaussian(SIGMA)) for seed in range(count)]
     laws = [limit_law(p) for p in problems]
     chance = float(np.mean([law[0] for law in laws]))
@@ -168,8 +168,8 @@ def draw(quick: bool) -> Picture:
         "trials, optimum by enumeration; dotted: the law of SR in the limit of small steps, solved for all states. "
         f"d = 200: share of the semidefinite relaxation's bound, {len(many['bounds'])} instances x n = 128 trials, the "
         "optimum itself is unknown; best: of the signs of all trials at the end. Only the dotted and the dashed line "
-        f"are proven. {shares}Bands: middle Clopper-Pearson, else Student's t, confidence 1 - {FAILURE:g} each, for these "
-        "instances. SGD: left and right its real weights, in the middle their signs.",
+        f"are proven. {shares}Bands: middle Clopper-Pearson, else Student's t, confidence 1 - {FAILURE:g} each, for "
+        "these instances. SGD: left and right its real weights, in the middle their signs.",
     )
     data = {
         "annealed": annealed, "against the rate": rates, "d=200": many,

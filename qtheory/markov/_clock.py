@@ -9,6 +9,7 @@ from scipy import sparse
 from .._check import Vector
 from ..problems._tails import UNIT
 from ..statistics import Interval
+from ._graph import arrows, period
 from ._powers import MOST_POWERED, Steps, one_step, power, rates_of, short_time, tripled
 from ._stationary import Law
 
@@ -67,6 +68,7 @@ def mixing_time(matrix: Any, error: float, generator: bool, law: Law, epsilon: f
     if distance.at_start() <= epsilon:
         return MixingTime(0, 0, 0)
     if not generator:
+        _require_aperiodic(matrix, distance.law > 0)
         return _search([begin(matrix, error, False, 1)[0]], distance, epsilon)
     rates = rates_of(matrix)
     scale = 0.5 / float(rates.sum(axis=1).max())
@@ -75,6 +77,15 @@ def mixing_time(matrix: Any, error: float, generator: bool, law: Law, epsilon: f
     unit = scale * 2.0 ** min(0, doublings)
     found = _search([short_time(rates, error, unit)[0]], distance, epsilon)
     return MixingTime(unit * found.value, unit * (found.low - 1), unit * found.high)
+
+
+def _require_aperiodic(matrix: Any, recurrent: np.ndarray) -> None:
+    if (matrix.diagonal()[recurrent] > 0).any():
+        return
+    inside = np.flatnonzero(recurrent)
+    found = period(arrows(matrix)[inside][:, inside])
+    if found > 1:
+        raise ValueError(f"the chain does not mix: it is periodic, with period {found}")
 
 
 def _search(ladder: list[Steps], distance: Distance, epsilon: float) -> MixingTime:
@@ -87,8 +98,8 @@ def _search(ladder: list[Steps], distance: Distance, epsilon: float) -> MixingTi
             break
         if len(ladder) > MOST_DOUBLINGS:
             raise ValueError(
-                f"the chain has not come within epsilon = {epsilon:g} after 2^{MOST_DOUBLINGS} steps: it is periodic, "
-                f"or all but reducible; its distance is {value:.3g}"
+                f"the chain has not come within epsilon = {epsilon:g} after 2^{MOST_DOUBLINGS} steps: its distance is "
+                f"{value:.3g}"
             )
         ladder.append(ladder[-1].then(ladder[-1]))
     value, near = _descend(ladder, distance, epsilon, 0.0)

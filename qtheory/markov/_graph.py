@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 from .._check import Vector
 
@@ -42,6 +42,16 @@ def closed_class(matrix: Any, points: Vector) -> np.ndarray:
             f"start; one holds the states {named[0]}, another {named[1]}"
         )
     return np.flatnonzero(label == closed[0])
+
+
+def period(pattern: sparse.csr_array) -> int:
+    """The greatest common divisor of the lengths of all ways back, in a strongly connected pattern (n, n)."""
+    order, before = breadth_first_order(pattern, 0)
+    depth = np.zeros(order.size, dtype=np.int64)
+    for state in order[1:]:
+        depth[state] = depth[before[state]] + 1
+    row, column = pattern.nonzero()
+    return int(np.gcd.reduce(depth[row] + 1 - depth[column]))
 
 
 def reaching(pattern: sparse.csr_array, target: np.ndarray, through: np.ndarray) -> np.ndarray:

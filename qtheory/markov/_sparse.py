@@ -77,7 +77,7 @@ def sparse_weights(matrix: sparse.csr_array) -> tuple[Vector, float]:
     if not error <= TOLERANCE:
         raise ValueError(
             f"the stationary law of {rates.shape[0]} states was found to a relative error of {error:.1e} only, "
-            f"{TOLERANCE:g} was expected: the chain mixes too slowly for an iterative solver"
+            f"{TOLERANCE:g} was expected: the chain mixes too slowly for a sparse solver"
         )
     return values, error
 

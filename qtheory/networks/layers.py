@@ -5,7 +5,7 @@ gain * (z - mean) / sqrt(variance + EPSILON) + shift; a plain one to z + shift. 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -42,11 +42,12 @@ class Layer(NamedTuple):
 
 @dataclass(frozen=True)
 class Network:
-    """A multilayer perceptron: layers, and the activation between them ("relu", or "binary": the sign, with
-    sign(0) = +1)."""
+    """A multilayer perceptron: X / scale goes through the layers, with the activation between them ("relu", or
+    "binary": the sign, with sign(0) = +1)."""
 
     layers: tuple[Layer, ...]
     activations: Activation = "relu"
+    scale: float = 1.0
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -60,7 +61,7 @@ class Network:
         wide = [layer.astype(np.float64) for layer in self.layers]
         out = np.empty((len(X), self.sizes[-1]))
         for i in range(0, len(X), CHUNK):
-            h = np.asarray(X[i : i + CHUNK], dtype=np.float64)
+            h = np.asarray(X[i : i + CHUNK], dtype=np.float64) / self.scale
             for layer in wide[:-1]:
                 h = activate(self.activations, affine(layer, h))
             out[i : i + CHUNK] = affine(wide[-1], h)
@@ -68,7 +69,8 @@ class Network:
 
 
 def calibrated(network: Network, X: np.ndarray) -> Network:
-    """The network with the means and variances that its normalised layers have over all rows of X (n, inputs).
+    """The network with the means and variances that its normalised layers have over all rows of X (n, inputs), divided by the
+    network's scale before.
 
     Running statistics are of weights that have moved on since, or (BC, stochastic) were rounded by other draws.
     """
@@ -77,7 +79,7 @@ def calibrated(network: Network, X: np.ndarray) -> Network:
         if layer.normalised:
             mean, variance = _moments(layer.weight, _inputs(network.activations, layers[:i], X))
             layers[i] = layer._replace(mean=mean, variance=variance)
-    return Network(tuple(layers), network.activations)
+    return replace(network, layers=tuple(layers))
 
 
 def _inputs(activations: Activation, layers: Sequence[Layer], X: np.ndarray) -> Iterator[np.ndarray]:

@@ -9,7 +9,7 @@ precision (gains, shifts, a real last layer), take the optimizer's direction u w
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -49,7 +49,8 @@ def train(
     """Train a network to tell classes apart by cross entropy.
 
     Arguments:
-        X: (n, inputs) finite real numbers.   y: (n,) integers from 0 to classes - 1.
+        X: (n, inputs) finite real numbers; they are divided by their common scale, a power of 2.
+        y: (n,) integers from 0 to classes - 1.
         classes: how many outputs; by default max(y) + 1.
         progress: called after every batch with the share that is done.
         checkpoint: called after every epoch with the number of epochs done and all the arrays that `resume` needs.
@@ -66,7 +67,7 @@ def train(
     Raises: ValueError for anything unusable, and where the loss is no longer finite.
     """
     _check.instance("settings", settings, Settings, "Settings(SR(Grid.binary()))")
-    X, y, classes = _data(settings, X, y, classes)
+    X, y, classes, scale = _data(settings, X, y, classes)
     run = _Run(settings, X, y, classes)
     if resume is not None:
         run.restore(resume)
@@ -76,6 +77,7 @@ def train(
             if checkpoint is not None:
                 checkpoint(run.epoch, run.state())
         network = calibrated(run.deployed(), run.X)
+    network = replace(network, scale=scale)
     return Trained(network, {name: np.array(values) for name, values in vars(run.record).items()})
 
 
@@ -85,24 +87,34 @@ def batches_of(n: int, size: int, seed: int, epoch: int) -> list[np.ndarray]:
     return np.array_split(order, -(-n // size))
 
 
-def _data(settings: Settings, X: Any, y: Any, classes: int | None) -> tuple[np.ndarray, np.ndarray, int]:
+def _data(settings: Settings, X: Any, y: Any, classes: int | None) -> tuple[np.ndarray, np.ndarray, int, float]:
+    """X / scale, y, the number of classes, and the scale of X."""
     X = np.asarray(X)
     if X.dtype.kind not in "biuf":
         raise ValueError(f"X must be an array of real numbers, got dtype {X.dtype}")
     if X.ndim != 2 or X.size == 0:
         raise ValueError(f"X must have shape (n, inputs), none of them 0, got {X.shape}")
+    if not np.isfinite(X).all():
+        raise ValueError(f"X must be finite, got {int(np.sum(~np.isfinite(X)))} NaN or infinite entries")
     y = np.asarray(y)
     if y.shape != X.shape[:1] or y.dtype.kind not in "iu":
         raise ValueError(f"y must be {len(X)} integers, one a row of X, got shape {y.shape} of {y.dtype}")
     classes = int(y.max()) + 1 if classes is None else _check.count("classes", classes)
     if not (y.min() >= 0 and y.max() < classes):
         raise ValueError(f"y must lie between 0 and classes - 1 = {classes - 1}, got {y.min()} to {y.max()}")
-    with np.errstate(over="ignore"):
-        X = np.ascontiguousarray(X, dtype=settings.real)
-    if not np.isfinite(X).all():
-        bad = int(np.sum(~np.isfinite(X)))
-        raise ValueError(f"X must be finite in {settings.precision} precision, got {bad} entries that are not")
-    return X, y.astype(np.intp), classes
+    scale = scale_of(X)
+    X = X if scale == 1 else X / X.dtype.type(scale) if X.dtype.kind == "f" else X / scale
+    return np.ascontiguousarray(X, dtype=settings.real), y.astype(np.intp), classes, scale
+
+
+def scale_of(X: np.ndarray) -> float:
+    """The power of 2 next to the root mean square of all entries (1 if all are 0): dividing by it is exact."""
+    largest = float(np.abs(X.astype(np.float64, copy=False)).max())
+    if largest == 0:
+        return 1.0
+    mean = np.mean((X / largest) ** 2, dtype=np.float64)
+    power = np.rint(np.log2(largest) + np.log2(mean) / 2)
+    return float(2.0 ** np.clip(power, -1000, 1000))
 
 
 @dataclass

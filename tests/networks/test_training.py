@@ -6,7 +6,7 @@ from threadpoolctl import threadpool_limits
 
 from qtheory.methods import BC, SGD, SR, R
 from qtheory.networks import Settings, train
-from qtheory.networks.training import batches_of
+from qtheory.networks.training import batches_of, scale_of
 from qtheory.problems import SeparableQuadratic
 from qtheory.quantizers import Grid, NearestRounding, StochasticRounding
 
@@ -142,6 +142,23 @@ def test_running_statistics_begin_as_plain_means():
     assert kept["0.statistics.1"] == pytest.approx(np.mean(within, axis=0), rel=1e-12)
 
 
+@each_method
+@pytest.mark.parametrize("power", [-900, -90, 1, 90, 900])
+def test_the_unit_of_x_is_of_no_consequence(method, power):
+    X, y = blobs()
+    base, other = train(small(method), X, y).network, train(small(method), X * 2.0**power, y).network
+    assert other.scale == base.scale * 2.0**power
+    assert np.array_equal(other.scores(X * 2.0**power), base.scores(X))
+
+
+@pytest.mark.parametrize(
+    ("X", "scale"),
+    [([[0.0]], 1), ([[3.0, -4.0]], 4), ([[1.0, 1.0, 1.4]], 1), ([[1e308]], 2.0**1000), ([[2e-160, 1e160]], 2.0**531)],
+)
+def test_the_scale_is_the_power_of_two_next_to_the_root_mean_square(X, scale):
+    assert scale_of(np.array(X)) == scale
+
+
 def test_progress_ends_at_one():
     seen = []
     train(small(SR(B)), *blobs(), progress=seen.append)
@@ -152,7 +169,7 @@ def test_progress_ends_at_one():
     ("change", "message"),
     [
         ({"X": np.full((4, 2), np.nan)}, "X must be finite"),
-        ({"X": np.full((4, 2), 1e200)}, "X must be finite in single"),
+        ({"X": np.full((4, 2), np.inf)}, "X must be finite"),
         ({"X": np.zeros(4)}, "X must have shape"),
         ({"X": np.zeros((0, 2))}, "X must have shape"),
         ({"X": np.array([["a"]] * 4)}, "X must be an array of real numbers"),
