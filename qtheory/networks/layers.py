@@ -69,8 +69,7 @@ class Network:
 
 
 def calibrated(network: Network, X: np.ndarray) -> Network:
-    """The network with the means and variances that its normalised layers have over all rows of X (n, inputs), divided by the
-    network's scale before.
+    """The network with the means and variances that its normalised layers have over rows X (n, inputs) already scaled.
 
     Running statistics are of weights that have moved on since, or (BC, stochastic) were rounded by other draws.
     """

@@ -70,7 +70,7 @@ def test_integers_and_one_state_and_sparse_are_chains():
         (lambda c: c.mixing_time(0.0), "epsilon must be greater than 0"),
         (lambda c: c.mixing_time(1.0), r"epsilon must lie in \(0, 1\), got 1"),
         (lambda c: c.mixing_time(np.nan), "epsilon must be finite"),
-        (lambda c: c.distance(-1), "k must be at least 0"),
+        (lambda c: c.distance(-1), "k must be between 0 and"),
         (lambda c: c.distance(0.5), "k must be an integer"),
         (lambda c: c.occupancy(2.5, 0), "steps must be an integer"),
         (lambda c: c.occupancy(5, 2), "start must be between 0 and 1"),
@@ -90,13 +90,13 @@ def test_questions_without_an_answer(ask, message):
 
 
 def test_powers_of_large_chains_are_refused_and_their_steps_are_not():
-    n = 3000
+    n = 2100
     around = sparse.csr_array((np.ones(n), (np.arange(n), np.roll(np.arange(n), -1))), shape=(n, n))
     chain = Chain(np.arange(float(n))[:, None], around)
     assert chain.evolve(0, 3).argmax() == 3 and chain.occupancy(10, 0).sum() == 10
-    with pytest.raises(ValueError, match="at most 2048 states, got 3000"):
+    with pytest.raises(ValueError, match="at most 2048 states, got 2100"):
         chain.distance(3)
-    with pytest.raises(ValueError, match="periodic, with period 3000"):
+    with pytest.raises(ValueError, match="periodic, with period 2100"):
         chain.mixing_time(0.1)
 
 

@@ -1,13 +1,14 @@
-"""T_alpha and its limit: rows against enumeration and quadrature, identities in fractions, the numbers of the theory."""
+"""T_alpha and its limit: rows against enumeration and quadrature, identities in fractions, numbers of the notes."""
 
 from fractions import Fraction
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
+from scipy.special import ndtr
 from scipy.stats import norm
 
 from qtheory.markov import closed_form, sr_chain, sr_limit
@@ -75,7 +76,7 @@ def test_coupled_coordinates_move_independently_given_the_state(noise):
     np.testing.assert_array_equal(chain.points, list(product(grid.levels, repeat=2)))
 
 
-@pytest.mark.parametrize("noise", [Gaussian(2.0), FromCdf(lambda x: float(norm.cdf(x / 2.0)))])
+@pytest.mark.parametrize("noise", [Gaussian(2.0), FromCdf(lambda x: float(ndtr(x / 2.0)))])
 @pytest.mark.parametrize("alpha", [1.0, 0.25, 0.05])
 def test_gaussian_rows_agree_with_quadrature(noise, alpha):
     problem = toy(noise, (-1.0, 3.0))
@@ -91,7 +92,7 @@ def test_gaussian_rows_agree_with_quadrature(noise, alpha):
         ends = [slope - 30, *(k for k in kinks if abs(k - slope) < 30), slope + 30]
         pieces = [
             quad(lambda g, s=slope: share(g) * norm.pdf(g, s, 2.0), a, b, epsabs=0, epsrel=1e-11, limit=200)[0]
-            for a, b in zip(ends[:-1], ends[1:], strict=True)
+            for a, b in pairwise(ends)
         ]
         tolerance = 1e-9 + 2 * chain.error
         assert chain.matrix[i, j] == pytest.approx(sum(pieces), rel=tolerance, abs=1e-13)
