@@ -1,5 +1,6 @@
 """Networks with quantized weights as scikit-learn estimators."""
 
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -23,14 +24,15 @@ METHODS: dict[str, Method] = {
     "sr": SR(Grid.binary()),
     "r": R(Grid.binary()),
 }
+_SETTINGS = {field.name for field in fields(Settings)}  # of which the classifier's parameters are some
 
 
 class BinaryNetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A multilayer perceptron whose weights are -1 and +1, trained by a method of Li et al. 2017.
 
     Each layer with binary weights is followed by batch normalisation, which makes the scale of its weights irrelevant.
-    The common unit of X is of no consequence, but binary weights cannot rescale features one by one: bring these to
-    one scale first, with a StandardScaler for instance.
+    X is divided by one power of 2, near its root mean square. Binary weights cannot rescale features one by one: bring
+    these to one scale first, with a StandardScaler for instance.
 
     Parameters:
         method: "full" (real weights), "bc" (BinaryConnect, stochastic), "bc-nearest", "sr", "r"; or a method such as
@@ -138,9 +140,8 @@ class BinaryNetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         if method is None:
             raise ValueError(f"method must be one of {', '.join(METHODS)}, or a method, got {self.method!r}")
         _check.instance("method", method, Method, "SR(Grid.binary())")
-        same = ("hidden", "activations", "output", "optimizer", "momentum", "learning_rate", "drops")
-        more = ("batch_size", "epochs", "deploy")
-        return Settings(method, **{name: getattr(self, name) for name in same + more}, seed=seed)
+        chosen = {name: getattr(self, name) for name in self.get_params(deep=False) if name in _SETTINGS}
+        return Settings(**chosen | {"method": method, "seed": seed})
 
 
 def _validated(estimator: Any, X: Any, *y: Any, reset: bool) -> Any:

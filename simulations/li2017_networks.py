@@ -30,6 +30,7 @@ SOURCES += tuple(f"qtheory/core/{m}.py" for m in ("rounding", "random"))
 SEED, FAILURE, BATCH, BIG, RATE = 171206, 0.01, 128, 1024, 0.01
 CHAIN = "full precision", "BC nearest", "SR, big batch", "SR", "R"  # the paper's order, from the least error on
 PAIRS = (*pairwise(CHAIN), ("full precision", "BC stochastic"), ("BC stochastic", "SR"))
+NAMES = {"digits": "Digits", "fashion-mnist": "Fashion-MNIST"}
 LOOKS = {"full precision": "SGD", "SR, big batch": "SR"}
 
 
@@ -262,7 +263,7 @@ def words(scale: Scale, claims: dict[str, list]) -> str:
     rows += [("batch ", row) for row in claims["batches"]] + [("rate ", row) for row in claims["rates"]]
     said = "; ".join(f"{kind}{row['lower']} < {kind}{row['higher']}: {row['verdict']}" for kind, row in rows)
     return (
-        f"{scale.dataset}, hidden layers {' and '.join(map(str, scale.hidden))} with binary weights and batch "
+        f"{NAMES[scale.dataset]}, hidden layers {' and '.join(map(str, scale.hidden))} with binary weights and batch "
         f"normalisation, ReLU, real last layer; Adam, rate {RATE}, divided by 10 at 1/2 and 3/4 of {scale.epochs} "
         f"epochs, batch {BATCH} (big: {BIG}). n = {scale.seeds} seeds above, {scale.sweep_seeds} below, where all runs "
         f"see the data as often and the rate is that of all parameters; intervals: Student's t, confidence "

@@ -1,4 +1,4 @@
-"""Noise laws: mean, moments and support, exactly; excesses against fractions, quadrature and what the simulator draws."""
+"""Noise laws: mean, moments and support, exactly; excesses against fractions and quadrature; the simulator's draws."""
 
 from fractions import Fraction
 

@@ -10,7 +10,7 @@ from .._check import Vector
 from ..problems._tails import UNIT
 from ..statistics import Interval
 from ._graph import arrows, period
-from ._powers import MOST_POWERED, Steps, one_step, power, rates_of, short_time, tripled
+from ._powers import MOST_POWERED, Steps, one_step, power, rates_of, short_time, visits_in
 from ._stationary import Law
 
 MOST_DOUBLINGS = 62
@@ -136,7 +136,7 @@ def occupancy(matrix: Any, error: float, generator: bool, law: Vector, time: flo
         first = law @ integral
         first *= time / count / first.sum()
         first_error = time / count * (step.error + (n + 20) * UNIT)
-    return tripled(step, first, first_error, law, count)
+    return visits_in(step, first, first_error, law, count)
 
 
 def _cheaper_by_steps(matrix: Any, steps: int) -> bool:

@@ -93,7 +93,7 @@ def power(step: Steps, count: int) -> Steps:
     return out
 
 
-def tripled(step: Steps, visits: Vector, error: float, law: Vector, count: int) -> tuple[Vector, float]:
+def visits_in(step: Steps, visits: Vector, error: float, law: Vector, count: int) -> tuple[Vector, float]:
     """Visits (n,) in `count` >= 1 steps that begin at `law`, from those in one step; and their L1 error.
 
     v_2k = v_k + v_k P^k and v_k+1 = v_1 + v_k P; the sum of v is brought back to what it must be.

@@ -127,7 +127,7 @@ class Gaussian(_Additive):
         """E max(sigma Z - gap, 0), Z standard Gaussian; `size` bounds the numbers that gap is the difference of."""
         if self.sigma == 0:
             value = np.maximum(-gap, 0.0)
-            return Parts(value, np.full(value.shape, UNIT))
+            return Parts(value, UNIT * np.divide(size + value, value, out=np.zeros_like(value), where=value > 0))
         x = gap / self.sigma
         # Its logarithmic derivative is at most 1 + max(x, 0) + 1/x near the tail: bounded here by 2 + max(x, 0).
         steep = 2.0 + np.maximum(x, 0.0)
