@@ -1,9 +1,9 @@
 """A rugged objective with binary weights: which methods find the optimum of random Ising instances, and how often.
 
 Proven: the optimum for d = 16 (all signs are visited), the law of SR in the limit of small steps (the stationary law of
-65536 states), the relaxation's bound for d = 200. Measured: everything else. BinaryConnect with falling steps is best,
-but no sure way to the optimum: on some instances no trial misses it, on the hardest more than half do, and neither ten
-times the steps nor more or less noise changes that by much.
+65536 states), the relaxation's bound for d = 200. Measured: everything else. BinaryConnect and SGD with falling steps
+are best, but no sure way to the optimum: on some instances no trial misses it, on the hardest about half do, and
+neither ten times the steps nor more or less noise changes that by much.
 """
 
 import numpy as np
@@ -57,7 +57,7 @@ def run(problem: Ising, method: Method, rates: Table, trials: int, seed: int):
 
 
 def limit_law(problem: Ising) -> tuple[float, float, float]:
-    """Where SR ends in the limit of small steps: (chance of w* or -w*, mean of F, relative error of both at most)."""
+    """Where SR ends in the limit of small steps: (chance of w* or -w*, mean of F, relative error of the law)."""
     chain = sr_limit(problem, SR(BINARY))
     law, energies = chain.stationary(), problem.value(chain.points)
     best = law.probabilities[energies <= problem.closed_form()[1] + TIE]

@@ -12,7 +12,7 @@ from .. import _check
 from .._check import Vector
 from ..problems._tails import UNIT
 from ..statistics import Interval
-from . import _clock, _hitting, _powers
+from . import _clock, _hitting
 from ._clock import MixingTime
 from ._spectrum import spectral_gap
 from ._stationary import Law, stationary
@@ -95,12 +95,7 @@ class Chain:
 
     def distance(self, k: float) -> Interval:
         """max over x of TV(law from x after k, pi): k steps, or a time. At most 2048 states."""
-        k = self._clock("k", k)
-        distance = _clock.Distance(self.stationary())
-        if k == 0:
-            return distance.interval(distance.at_start(), distance.error)
-        steps = _powers.power(*_clock.begin(*self._moves, k))
-        return distance.interval(*distance.after(steps))
+        return _clock.reached(*self._moves, self.stationary(), self._clock("k", k))
 
     def mixing_time(self, epsilon: float) -> MixingTime:
         """The least k with distance(k) <= epsilon, by repeated squaring and descent: an integer, or a time to 1e-10.

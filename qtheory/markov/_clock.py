@@ -10,7 +10,7 @@ from .._check import Vector
 from ..problems._tails import UNIT
 from ..statistics import Interval
 from ._graph import arrows, period
-from ._powers import MOST_POWERED, Steps, one_step, power, rates_of, short_time, visits_in
+from ._powers import MOST_POWERED, Steps, alone, one_step, power, rates_of, short_time, visits_in
 from ._stationary import Law
 
 MOST_DOUBLINGS = 62
@@ -62,6 +62,16 @@ class Distance:
         return Interval(max(0.0, value - error), min(1.0, value + error), value, 1.0, "exact up to a numerical error")
 
 
+@alone
+def reached(matrix: Any, error: float, generator: bool, law: Law, time: float) -> Interval:
+    """See Chain.distance."""
+    distance = Distance(law)
+    if time == 0:
+        return distance.interval(distance.at_start(), distance.error)
+    return distance.interval(*distance.after(power(*begin(matrix, error, generator, time))))
+
+
+@alone
 def mixing_time(matrix: Any, error: float, generator: bool, law: Law, epsilon: float) -> MixingTime:
     """See Chain.mixing_time."""
     distance = Distance(law)
@@ -121,6 +131,7 @@ def _descend(ladder: list[Steps], distance: Distance, epsilon: float, sign: floa
     return k + 1, near
 
 
+@alone
 def occupancy(matrix: Any, error: float, generator: bool, law: Vector, time: float) -> tuple[Vector, float]:
     """(visits (n,), a bound on their L1 error): steps 1, ..., time of a chain that begins at `law`; or time spent."""
     n = law.size
@@ -161,6 +172,7 @@ def stepped(matrix: Any, law: Vector, steps: int) -> tuple[Vector, Vector]:
     return visits, law
 
 
+@alone
 def evolve(matrix: Any, error: float, generator: bool, law: Vector, time: float) -> tuple[Vector, float]:
     """(the law (n,) after `time`, a bound on its L1 error)."""
     if time == 0:

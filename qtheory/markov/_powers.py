@@ -5,18 +5,41 @@ are sums of products of rates, and so keep their relative accuracy however rare 
 A B is at most (error of A) * (contraction of B) + (error of B) + its own rounding, in the L1 norm of a row.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cache, cached_property, wraps
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy import sparse
 from scipy.special import gammainc
+from threadpoolctl import ThreadpoolController
 
 from .._check import Vector
 from ..problems._tails import UNIT
 
 MOST_POWERED = 2048  # states of a chain that is squared: 64 squarings of them are kept
+SMALL = 512  # states: below, the threads of a matrix product cost more than they save, most of all on a busy machine
+
+Result = TypeVar("Result")
+
+
+def alone(function: Callable[..., Result]) -> Callable[..., Result]:
+    """Do what a function of a matrix does in one thread, where the matrix is small."""
+
+    @wraps(function)
+    def wrapped(matrix: Any, *arguments: Any) -> Result:
+        if matrix.shape[0] > SMALL:
+            return function(matrix, *arguments)
+        with _threads().limit(limits=1, user_api="blas"):
+            return function(matrix, *arguments)
+
+    return wrapped
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 @dataclass(frozen=True, eq=False)

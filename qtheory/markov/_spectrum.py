@@ -27,8 +27,7 @@ def spectral_gap(matrix: Any, error: float, generator: bool, law: Callable[[], L
     if matrix.shape[0] > MOST_EIGENVALUES:
         return _by_arnoldi(sparse.csr_array(matrix), generator)
     rates = rates_of(matrix)
-    values, spread = _eigenvalues(rates, np.asarray(law().probabilities, dtype=np.float64))
-    spread += 2 * error * float(rates.sum(axis=1).max()) * max(1.0, spread / UNIT * 1e-2)
+    values, spread = _eigenvalues(rates, np.asarray(law().probabilities, dtype=np.float64), error)
     rest = np.delete(values, np.argmin(np.abs(values)))
     gap = float(-rest.real.max() if generator else 1 - np.abs(1 + rest).max())
     return Interval.exact(gap, spread)
@@ -54,22 +53,23 @@ def _of_neighbours(rates: Vector, error: float, generator: bool) -> Interval:
     return Interval.exact(2 + least, 8 * up.size * UNIT + 4 * error)
 
 
-def _eigenvalues(rates: Vector, law: Vector) -> tuple[np.ndarray, float]:
+def _eigenvalues(rates: Vector, law: Vector, error: float) -> tuple[np.ndarray, float]:
     """The eigenvalues (n,) of rates less their row sums, and a bound on their error; unless reversible, an estimate."""
     n = law.size
     generator = rates - np.diag(rates.sum(axis=1))
     size = float(np.abs(generator).sum(axis=1).max())
+    change = (4 * n * UNIT + error) * size  # by rounding, and by the errors of the rates
     if (law > 0).all():
         root = np.sqrt(law)
         similar = generator * (root[:, None] / root)
         skew = float(np.linalg.norm(similar - similar.T)) / 2
         if skew <= 1e-10 * size:
-            return np.linalg.eigvalsh((similar + similar.T) / 2), skew + 4 * n * UNIT * size
+            return np.linalg.eigvalsh((similar + similar.T) / 2), skew + change
     values, left, right = linalg.eig(generator, left=True, right=True)
     overlap = np.abs(np.sum(left.conj() * right, axis=0))
     order = np.argsort(np.abs(values))[: min(n, 4)]  # the ones that a gap may depend on
     worst = float(np.max(1 / np.maximum(overlap[order], UNIT)))
-    return values, worst * 4 * n * UNIT * size
+    return values, worst * change
 
 
 def _by_arnoldi(matrix: sparse.csr_array, generator: bool) -> Interval:

@@ -59,10 +59,9 @@ class BCConcentration(Theorem):
 
     def measure(self, instance: Instance, *, seed: int, failure: float, threads: int | None = None) -> Interval:
         chain, begin = latent_chain(instance)
-        visits = chain.occupancy(instance.steps, begin)
+        visits, error = chain.occupancy(instance.steps, begin, with_error=True)
         square = Averaged(instance.problem, instance.method.grid).b(chain.points[:, 0]) ** 2
-        value = float(visits @ square) / instance.steps
-        return Interval.exact(value, 1e-9 * value)  # occupancies are renormalised at each doubling
+        return Interval.exact(float(visits @ square) / instance.steps, error * float(square.max()) / instance.steps)
 
     def instances(self, scale: str = "quick") -> Iterable[Instance]:
         for start, name in ((0.0, "basin of 0"), (4.0, "global basin")):

@@ -74,8 +74,8 @@ class BCEscape(Theorem):
     def measure(self, instance: Instance, *, seed: int, failure: float, threads: int | None = None) -> Interval:
         if isinstance(instance.problem.noise, Rademacher):
             chain, begin = latent_chain(instance)
-            stays = chain.survival(chain.points[:, 0] < instance.stretch[1], instance.steps - 1, begin)
-            return Interval.exact(1 - float(stays), 1e-10)
+            inside = chain.points[:, 0] < instance.stretch[1]
+            return Interval.exact(*left(chain.survival(inside, instance.steps - 1, begin, with_error=True)))
         i = instance
         run = simulate(
             i.problem, i.method, i.schedule, steps=i.steps, trials=i.trials, seed=seed, start=i.start, record=[i.steps],
@@ -103,6 +103,11 @@ def case(name, alpha, T, problem=None, *, method=None, stretch=(0.25, 0.75), **m
         name=name, problem=problem or toy(Rademacher(2.0), box=(-1.0, 6.0)), method=method or BC(NearestRounding(GRID)),
         schedule=Constant(alpha), steps=T, start=[0.0], stretch=stretch, **more,
     )  # fmt: skip
+
+
+def left(stays: tuple[float, float]) -> tuple[float, float]:
+    """The chance to have left, from that to have stayed; each with its error."""
+    return 1 - stays[0], stays[1]
 
 
 def slopes(instance: EscapeInstance) -> tuple[float, float]:
