@@ -27,7 +27,7 @@ FINISHED = ROOT / "results" / "li2017_networks"
 SOURCES = ("qtheory/networks/*.py", "qtheory/estimators.py", *(f"qtheory/core/{m}.py" for m in ("network", "steps")))
 SOURCES += tuple(f"qtheory/core/{m}.py" for m in ("rounding", "random"))
 
-SEED, FAILURE, BATCH, BIG, RATE = 171206, 0.01, 128, 1024, 0.01
+SEED, FAILURE, BATCH, BIG, RATE = 2017, 0.01, 128, 1024, 0.01
 CHAIN = "full precision", "BC nearest", "SR, big batch", "SR", "R"  # the paper's order, from the least error on
 PAIRS = (*pairwise(CHAIN), ("full precision", "BC stochastic"), ("BC stochastic", "SR"))
 NAMES = {"digits": "Digits", "fashion-mnist": "Fashion-MNIST"}
@@ -47,7 +47,7 @@ class Scale(NamedTuple):
 
 
 QUICK = Scale("digits", (64, 64), 30, 8, 8, (16, 32, 64, 128, 256, 1024), (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1))
-FULL = Scale("fashion-mnist", (256, 256), 10, 12, 6, (64, 128, 256, 512, 1024), (0.001, 0.003, 0.01, 0.03, 0.1))
+FULL = Scale("fashion-mnist", (256, 256), 10, 8, 4, (64, 128, 256, 512, 1024), (0.001, 0.003, 0.01, 0.03, 0.1))
 
 
 def scale_of(quick: bool) -> Scale:

@@ -4,7 +4,7 @@ import pytest
 
 from qtheory import real_data
 from qtheory.statistics import Interval
-from qtheory.theorems import Evidence, Role, Verdict, find, judge, overall
+from qtheory.theorems import Evidence, Role, Verdict, find, judge, li2017, overall
 from qtheory.theorems._base import Checked, Claim
 from qtheory.verify import TOTAL_FAILURE, derived_seed, verify
 
@@ -50,7 +50,7 @@ def test_one_violation_is_enough_and_controls_do_not_count():
 
 
 def test_find_knows_papers():
-    assert len(find("li2017")) == 13 and [t.id for t in find("li2017/sr_convex")] == ["li2017/sr_convex"]
+    assert len(find("li2017")) == len(li2017.ORDER) and [t.id for t in find("li2017/sr_convex")] == ["li2017/sr_convex"]
 
 
 def test_real_data_cases_cover_every_method():
