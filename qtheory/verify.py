@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from . import _check, real_data
 from ._files import plain, replace
 from .statistics import ErrorBudget
-from .theorems import Evidence, Instance, Theorem, Verdict, all_theorems, find, overall
+from .theorems import Case, Evidence, Theorem, Verdict, all_theorems, find, overall
 
 TOTAL_FAILURE = 1e-6
 
@@ -242,7 +242,7 @@ def _perform(task: Task, job: _Job) -> Any:
     """One check, in a process of its own."""
     if task.kind == "theorem":
         theorem = all_theorems()[task.name]
-        instance: Instance = list(theorem.instances(job.scale))[task.place]
+        instance: Case = list(theorem.instances(job.scale))[task.place]
         seed = derived_seed(job.seed, task.name, instance.name)
         return theorem.check(instance, seed=seed, failure=job.failure, threads=job.threads)
     instance, theorem_id = real_data.cases(task.name, job.images, scale=job.scale)[task.place]

@@ -5,12 +5,12 @@ import importlib
 import pkgutil
 from functools import cache
 
-from ._base import Checked, Claim, Evidence, Instance, Role, Theorem, Verdict, judge, overall
+from ._base import Case, Checked, Claim, Evidence, Instance, Role, Theorem, Verdict, judge, overall
 
-__all__ = ["Checked", "Claim", "Evidence", "Instance", "Role", "Theorem", "Verdict", "all_theorems", "find", "judge",
-           "overall"]  # fmt: skip
+__all__ = ["Case", "Checked", "Claim", "Evidence", "Instance", "Role", "Theorem", "Verdict", "all_theorems", "find",
+           "judge", "overall"]  # fmt: skip
 
-PAPERS = ("li2017",)
+PAPERS = ("li2017", "jeong2025")
 
 
 @cache

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -49,12 +49,11 @@ class Checked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Instance:
-    """A case on which a theorem is checked.
+class Case:
+    """A case on which a theorem is checked; what it holds besides, the theorem's paper says.
 
     Arguments:
         name: short, unique within the theorem.
-        problem, method, schedule, steps, start: as `simulate` takes them.
         role: inside, edge or control.
         expected: the verdict that it must get.
         trials: how many to sample; 0: expectations are computed, not sampled.
@@ -62,15 +61,29 @@ class Instance:
     """
 
     name: str
+    role: Role = Role.INSIDE
+    expected: Verdict = Verdict.HOLDS
+    trials: int = 0
+    planted: float = 1.0
+
+
+C = TypeVar("C", bound=Case)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance(Case):
+    """A case that `simulate` can run.
+
+    Arguments:
+        name, role, expected, trials, planted: see Case.
+        problem, method, schedule, steps, start: as `simulate` takes them.
+    """
+
     problem: Problem
     method: Method
     schedule: Schedule
     steps: int
     start: Any = None
-    role: Role = Role.INSIDE
-    expected: Verdict = Verdict.HOLDS
-    trials: int = 0
-    planted: float = 1.0
 
     @property
     def w1(self) -> np.ndarray:
@@ -119,7 +132,7 @@ class Evidence:
         return self.verdict == self.expected
 
 
-class Theorem:
+class Theorem(Generic[C]):
     """Base of all theorems. A subclass is one statement, in a module of its own whose last line is `THEOREM = ...()`.
 
     Class attributes:
@@ -157,11 +170,11 @@ class Theorem:
         raised and References."""
         return inspect.getdoc(type(self)) or ""
 
-    def assumptions(self, instance: Instance) -> Iterable[Checked]:
+    def assumptions(self, instance: C) -> Iterable[Checked]:
         """Which assumptions hold, and how that is known."""
         raise NotImplementedError
 
-    def checked(self, instance: Instance) -> tuple[Checked, ...]:
+    def checked(self, instance: C) -> tuple[Checked, ...]:
         """The assumptions, up to the first that fails: those after it may speak of what is not there."""
         found = []
         for assumption in self.assumptions(instance):
@@ -170,20 +183,20 @@ class Theorem:
                 break
         return tuple(found)
 
-    def claim(self, instance: Instance) -> Claim:
+    def claim(self, instance: C) -> Claim:
         """The right-hand side, for an instance that meets the assumptions."""
         raise NotImplementedError
 
-    def measure(self, instance: Instance, *, seed: int, failure: float, threads: int | None = None) -> Interval:
+    def measure(self, instance: C, *, seed: int, failure: float, threads: int | None = None) -> Interval:
         """The left-hand side, missed with a chance of at most `failure`; for an instance that meets the assumptions."""
         raise NotImplementedError
 
-    def instances(self, scale: str = "quick") -> Iterable[Instance]:
+    def instances(self, scale: str = "quick") -> Iterable[C]:
         """The families that ship with the theorem; `scale` is "quick" or "full"."""
         raise NotImplementedError
 
     def check(
-        self, instance: Instance, *, seed: int = 0, failure: float = 1e-9, threads: int | None = None
+        self, instance: C, *, seed: int = 0, failure: float = 1e-9, threads: int | None = None
     ) -> Evidence:
         """Measure, compare and judge one instance."""
         begin = time.perf_counter()

@@ -1,0 +1,164 @@
+"""Signs packed into words: bit 1 stands for -1, so that xor followed by a population count counts disagreements.
+
+Entry k of a row is bit k % 64 of word k // 64; the bits beyond the row's end are 0. A value is negative or it is not:
+0 and -0.0 count as +1, as sign(0) = +1 does everywhere in qtheory. The scalar product of two rows of n signs is
+n - 2 (their disagreements). `pack`, `unpack` and `products` check what they get; the other functions are for compiled
+code, and trust it.
+"""
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from .compile import jit, wide
+
+WORD = 64  # bits
+_BLOCK = 512  # rows whose words are laid side by side at a time
+
+
+@intrinsic
+def population(context, x):
+    """The number of one bits of a uint64, as an int32."""
+
+    def build(c, builder, signature, arguments):
+        return builder.trunc(builder.ctpop(arguments[0]), ir.IntType(32))
+
+    return types.int32(types.uint64), build
+
+
+@jit(nogil=True)
+def pack_into(x, words):
+    """Overwrite words (R, ceil(n / 64)) uint64 with the signs of x (R, n), real numbers; a NaN counts as +1."""
+    wide()
+    n = x.shape[1]
+    for i in range(x.shape[0]):
+        for w in range(words.shape[1]):
+            word, first = np.uint64(0), WORD * w
+            for k in range(min(WORD, n - first)):
+                word |= np.uint64(x[i, first + k] < 0) << np.uint64(k)
+            words[i, w] = word
+
+
+@jit(nogil=True)
+def unpack_into(words, x):
+    """Overwrite x (R, n) int8 with the signs that words (R, ceil(n / 64)) hold."""
+    wide()
+    one = np.uint64(1)
+    for i in range(x.shape[0]):
+        for k in range(x.shape[1]):
+            bit = words[i, k // WORD] >> np.uint64(k % WORD) & one
+            x[i, k] = np.int8(1) - np.int8(2) * np.int8(bit)
+
+
+@jit(nogil=True)
+def disagreements(a, rows, out):
+    """Overwrite out (N,) int32 with the number of signs in which the row a (W,) differs from each of rows (N, W)."""
+    if a.size == 1:
+        _one_word(a[0], rows, out)
+        return
+    for i in range(out.size):
+        total = np.int32(0)
+        for w in range(a.size):
+            total += population(a[w] ^ rows[i, w])
+        out[i] = total
+
+
+@jit()
+def _one_word(a, rows, out):
+    wide()
+    for i in range(out.size):
+        out[i] = population(a ^ rows[i, 0])
+
+
+@jit(nogil=True)
+def products_into(a, b, n, out):
+    """Overwrite out (R, N) int32 with the scalar products of the rows a (R, W) and b (N, W) of n signs each."""
+    width = a.shape[1]
+    side = np.empty((width, _BLOCK), np.uint64)
+    total = np.empty(_BLOCK, np.int32)
+    for first in range(0, b.shape[0], _BLOCK):
+        size = min(_BLOCK, b.shape[0] - first)
+        for w in range(width):
+            for i in range(size):
+                side[w, i] = b[first + i, w]
+        for r in range(a.shape[0]):
+            _multiply(a, r, side, np.int32(n), first, size, total, out)
+
+
+@jit()
+def _multiply(a, r, side, n, first, size, total, out):
+    wide()
+    for i in range(size):
+        total[i] = 0
+    for w in range(side.shape[0]):
+        for i in range(size):
+            total[i] += population(a[r, w] ^ side[w, i])
+    for i in range(size):
+        out[r, first + i] = n - np.int32(2) * total[i]
+
+
+# --- for Python
+
+
+def width(n):
+    """The words that n signs take."""
+    return -(-n // WORD)
+
+
+def pack(signs):
+    """The words (..., ceil(n / 64)) uint64 of the signs of `signs` (..., n), signed integers or floating point.
+
+    Raises: ValueError for a scalar, another dtype (0 and 1 of a bool or unsigned array are no signs), or a NaN.
+    """
+    x = np.asarray(signs)
+    if x.ndim == 0 or x.dtype.kind not in "if":
+        raise ValueError(f"signs must be an array of signed numbers, got shape {x.shape}, dtype {x.dtype}")
+    if x.dtype.kind == "f" and np.isnan(x).any():
+        raise ValueError(f"signs must have a sign each, got {int(np.isnan(x).sum())} NaN")
+    if x.dtype not in (np.int8, np.float32, np.float64):
+        x = -(x < 0).astype(np.int8)
+    x = np.ascontiguousarray(x)
+    words = np.zeros((*x.shape[:-1], width(x.shape[-1])), np.uint64)
+    pack_into(x.reshape(_rows(x), x.shape[-1]), words.reshape(_rows(x), words.shape[-1]))
+    return words
+
+
+def unpack(words, n):
+    """The signs (..., n) int8, +1 or -1, that `words` (..., ceil(n / 64)) uint64 hold.
+
+    Raises: ValueError for words of another dtype or number, or with one bits beyond the row's end.
+    """
+    w = _require("words", words, n)
+    x = np.empty((*w.shape[:-1], n), np.int8)
+    unpack_into(w.reshape(_rows(w), w.shape[-1]), x.reshape(_rows(w), n))
+    return x
+
+
+def products(a, b, n):
+    """The scalar products (R, N) int32 of the packed rows a (R, W) and b (N, W), W = ceil(n / 64): n signs each.
+
+    Raises: ValueError as `unpack`, for a and for b, which must be matrices.
+    """
+    a, b = _require("a", a, n), _require("b", b, n)
+    if a.ndim != 2 or b.ndim != 2:
+        raise ValueError(f"a and b must be matrices of words, got shapes {a.shape} and {b.shape}")
+    out = np.empty((a.shape[0], b.shape[0]), np.int32)
+    products_into(a, b, n, out)
+    return out
+
+
+def _rows(x):
+    """How many rows x (..., n) has, which its size does not tell for n = 0."""
+    return int(np.prod(x.shape[:-1]))
+
+
+def _require(name, words, n):
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
+        raise ValueError(f"n must be an integer of at least 0, got {n!r}")
+    w = np.asarray(words)
+    if w.dtype != np.uint64 or w.ndim == 0 or w.shape[-1] != width(n):
+        raise ValueError(f"{name} must be uint64 words, {width(n)} a row, got shape {w.shape}, dtype {w.dtype}")
+    if n % WORD and (w[..., -1] >> np.uint64(n % WORD)).any():
+        raise ValueError(f"{name} must be 0 beyond bit {n} of a row, got one bits there")
+    return np.ascontiguousarray(w)

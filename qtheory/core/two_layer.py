@@ -1,0 +1,313 @@
+"""Coarse gradients of two-layer networks with signs for weights, evaluated exactly.
+
+The network is y = v' sigma(Z q) with q in {-1, 1}^n. Features, output weights and labels lie on dyadic lattices that
+are so coarse, and the sums so short, that no operation here ever rounds: floating-point units do integer arithmetic.
+So the gradient at q is one number per coordinate, whatever the order of summation, and may be reached from any other
+pattern by adding the columns of the coordinates that differ.
+
+    samples come in blocks of L, padded by rows of zeros whose residual is 0 at every q
+    at      (P, n) int8                 the patterns that `pre` belongs to; in the beginning both are 0
+    pre     (P, blocks, m, L) float32   Z q
+    r       (L,) float32                residuals v' sigma(Z q) - y
+    weights (rows of a block,)          of the rows that add up to the gradient
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .bits import pack_into, population
+from .compile import inline, jit, verb, wide
+
+f32, f64, u64 = np.float32, np.float64, np.uint64
+
+
+class Heaviside(NamedTuple):
+    """sigma(x) = 1 where x > 0, else 0."""
+
+    nothing: int = 0
+
+
+class Sign(NamedTuple):
+    """sigma(x) = 1 where x >= 0, else -1."""
+
+    nothing: int = 0
+
+
+class Identity(NamedTuple):
+    """The straight-through estimator: mu'(x) = 1."""
+
+    nothing: int = 0
+
+
+class ReLU(NamedTuple):
+    """mu'(x) = 1 where x > 0, else 0."""
+
+    nothing: int = 0
+
+
+class ClippedReLU(NamedTuple):
+    """mu'(x) = 1 where 0 < x < 1, else 0."""
+
+    nothing: int = 0
+
+
+class HardTanh(NamedTuple):
+    """mu'(x) = 1 where |x| < 1, else 0."""
+
+    nothing: int = 0
+
+
+class UserSlope(NamedTuple):
+    """mu' as a user wrote it, a compiled function of a float32, rounded to a multiple of 2^-8."""
+
+    function: object
+
+
+class Dense(NamedTuple):
+    """Real features: by column for the forward pass, by row for the backward one."""
+
+    columns: np.ndarray  # (blocks, n, m, L) float32
+    rows: np.ndarray  # (blocks, m * L, n): row k * L + i is unit k of sample i
+
+
+class Combined(NamedTuple):
+    """Real features under the identity estimator, whose backward pass needs Z'v only."""
+
+    columns: np.ndarray  # (blocks, n, m, L) float32
+    rows: np.ndarray  # (blocks, L, n): v'Z
+
+
+class Packed(NamedTuple):
+    """Features that are signs, 64 to a word; a set bit is -1."""
+
+    words: np.ndarray  # (blocks, W, m * L) uint64
+    real: np.ndarray  # (blocks, L) float32: 1 for samples, 0 for padding
+
+
+@verb
+def fire(activation, x):
+    """sigma(x), in single precision."""
+
+
+@fire.of(Heaviside)
+def _fire_heaviside(activation, x):
+    return f32(1) if x > f32(0) else f32(0)
+
+
+@fire.of(Sign)
+def _fire_sign(activation, x):
+    return f32(1) if x >= f32(0) else f32(-1)
+
+
+@verb
+def slope(ste, x):
+    """mu'(x), in single precision: a multiple of 2^-8."""
+
+
+@slope.of(Identity)
+def _slope_identity(ste, x):
+    return f32(1)
+
+
+@slope.of(ReLU)
+def _slope_relu(ste, x):
+    return f32(1) if x > f32(0) else f32(0)
+
+
+@slope.of(ClippedReLU)
+def _slope_clipped(ste, x):
+    return f32(1) if (x > f32(0)) and (x < f32(1)) else f32(0)
+
+
+@slope.of(HardTanh)
+def _slope_hardtanh(ste, x):
+    return f32(1) if abs(x) < f32(1) else f32(0)
+
+
+@slope.of(UserSlope)
+def _slope_user(ste, x):
+    return f32(np.rint(f64(ste.function(x)) * 256.0) / 256.0)
+
+
+@verb
+def forward(data, b, p, q, at, pre):
+    """Bring pre[p, b] from the pattern at[p] to q[p]."""
+
+
+@forward.of(Dense, Combined)
+def _forward_dense(data, b, p, q, at, pre):
+    for j in range(q.shape[1]):
+        if q[p, j] != at[p, j]:
+            _add_column(data.columns, b, j, f32(q[p, j] - at[p, j]), p, pre)
+
+
+@jit()
+def _add_column(columns, b, j, factor, p, pre):
+    wide()
+    for k in range(pre.shape[2]):
+        for i in range(pre.shape[3]):
+            pre[p, b, k, i] += factor * columns[b, j, k, i]
+
+
+@forward.of(Packed)
+def _forward_packed(data, b, p, q, at, pre):
+    mask = np.empty((1, data.words.shape[1]), np.uint64)
+    pack_into(q[p : p + 1], mask)
+    _count_agreements(data.words, data.real, b, mask, f32(q.shape[1]), p, pre)
+
+
+@jit()
+def _count_agreements(words, real, b, mask, n, p, pre):
+    wide()
+    size = pre.shape[3]
+    for k in range(pre.shape[2]):
+        for i in range(size):
+            pre[p, b, k, i] = n * real[b, i]
+        for w in range(words.shape[1]):
+            for i in range(size):
+                differ = population(words[b, w, k * size + i] ^ mask[0, w])
+                pre[p, b, k, i] -= f32(2 * differ) * real[b, i]
+
+
+@jit()
+def residuals(activation, v, labels, b, p, pre, r):
+    """r = v' sigma(pre[p, b]) - labels[b]; returns the sum of their squares."""
+    wide()
+    size = r.shape[0]
+    for i in range(size):
+        r[i] = -labels[b, i]
+    for k in range(pre.shape[2]):
+        for i in range(size):
+            r[i] += v[k] * fire(activation, pre[p, b, k, i])
+    total = 0.0
+    for i in range(size):
+        total += f64(r[i]) * f64(r[i])
+    return total
+
+
+@verb
+def weigh(data, ste, v, b, p, pre, r, weights):
+    """Of every row of block b, the factor that it enters the gradient with."""
+
+
+@weigh.of(Combined)
+def _weigh_combined(data, ste, v, b, p, pre, r, weights):
+    for i in range(r.shape[0]):
+        weights[i] = r[i]
+
+
+@weigh.of(Dense, Packed)
+def _weigh(data, ste, v, b, p, pre, r, weights):
+    _weigh_units(ste, v, b, p, pre, r, weights)
+
+
+@jit()
+def _weigh_units(ste, v, b, p, pre, r, weights):
+    wide()
+    size = r.shape[0]
+    for k in range(pre.shape[2]):
+        for i in range(size):
+            weights[k * size + i] = f64(r[i]) * f64(v[k] * slope(ste, pre[p, b, k, i]))
+
+
+@inline
+def _keep_nonzero(weights, count, chosen):
+    """Indices of the weights that are not 0, with zeros after them up to a multiple of four; how many there are."""
+    kept = 0
+    for i in range(count):
+        chosen[kept] = i
+        kept += weights[i] != 0.0
+    return kept
+
+
+@verb
+def row_count(data, units):
+    """The rows of a block, which has `units` pairs of a sample and a hidden unit."""
+
+
+@row_count.of(Combined)
+def _row_count_combined(data, units):
+    return data.rows.shape[1]
+
+
+@row_count.of(Dense, Packed)
+def _row_count(data, units):
+    return units
+
+
+@verb
+def add_rows(data, b, chosen, kept, weights, p, gradient):
+    """gradient[p] += the chosen rows of block b times their weights."""
+
+
+@add_rows.of(Dense, Combined)
+def _add_rows_dense(data, b, chosen, kept, weights, p, gradient):
+    _add_dense(data.rows, b, chosen, kept, weights, p, gradient)
+
+
+@jit()
+def _add_dense(rows, b, chosen, kept, weights, p, gradient):
+    wide()
+    n = gradient.shape[1]
+    whole = kept // 8 * 8
+    for i in range(0, whole, 8):
+        r0, r1, r2, r3 = chosen[i], chosen[i + 1], chosen[i + 2], chosen[i + 3]
+        r4, r5, r6, r7 = chosen[i + 4], chosen[i + 5], chosen[i + 6], chosen[i + 7]
+        w0, w1, w2, w3 = weights[r0], weights[r1], weights[r2], weights[r3]
+        w4, w5, w6, w7 = weights[r4], weights[r5], weights[r6], weights[r7]
+        for j in range(n):
+            a = w0 * f64(rows[b, r0, j]) + w1 * f64(rows[b, r1, j])
+            c = w2 * f64(rows[b, r2, j]) + w3 * f64(rows[b, r3, j])
+            d = w4 * f64(rows[b, r4, j]) + w5 * f64(rows[b, r5, j])
+            e = w6 * f64(rows[b, r6, j]) + w7 * f64(rows[b, r7, j])
+            gradient[p, j] += (a + c) + (d + e)
+    for i in range(whole, kept):
+        r0 = chosen[i]
+        w0 = weights[r0]
+        for j in range(n):
+            gradient[p, j] += w0 * f64(rows[b, r0, j])
+
+
+@add_rows.of(Packed)
+def _add_rows_packed(data, b, chosen, kept, weights, p, gradient):
+    _add_packed(data.words, b, chosen, kept, weights, p, gradient)
+
+
+@jit()
+def _add_packed(words, b, chosen, kept, weights, p, gradient):
+    wide()
+    n = gradient.shape[1]
+    for i in range(kept):
+        row = chosen[i]
+        weight = weights[row]
+        for w in range(words.shape[1]):
+            word = words[b, w, row]
+            for j in range(64 * w, min(64 * w + 64, n)):
+                bit = (word >> u64(j - 64 * w)) & u64(1)
+                gradient[p, j] += weight if bit == u64(0) else -weight
+
+
+@jit(nogil=True)
+def coarse_gradients(data, activation, ste, v, labels, slots, q, at, pre, gradient, losses):
+    """N times the coarse gradient and the sum of squared residuals, at the patterns q[slots] (P, n) int8.
+
+    Fills gradient[slots] (P, n) and losses[slots] (P,), and brings `pre` and `at` to q there. Blocks are the outer
+    loop: one block of the features serves all patterns from the cache.
+    """
+    size = pre.shape[3]
+    r, weights = np.empty(size, np.float32), np.empty(pre.shape[2] * size, np.float64)
+    chosen = np.empty(weights.size + 1, np.int64)
+    rows = row_count(data, weights.size)
+    for p in slots:
+        gradient[p] = 0.0
+        losses[p] = 0.0
+    for b in range(pre.shape[1]):
+        for p in slots:
+            forward(data, b, p, q, at, pre)
+            losses[p] += residuals(activation, v, labels, b, p, pre, r)
+            weigh(data, ste, v, b, p, pre, r, weights)
+            kept = _keep_nonzero(weights, rows, chosen)
+            add_rows(data, b, chosen, kept, weights, p, gradient)
+    for p in slots:
+        at[p] = q[p]
