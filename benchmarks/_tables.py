@@ -12,7 +12,7 @@ from qtheory.quantizers import NearestRounding
 from qtheory.schedules import InverseSqrt, InverseTime, Table
 from qtheory.simulate import LANES, simulate
 
-from . import _hand_written, _peers, _toy
+from . import _hand_written, _peers, _toy, _two_layer
 from ._timing import Candidate
 
 DELTA, TRIALS, CENTER = 1 / 16, 1024, 0.3
@@ -153,6 +153,11 @@ RACES = {
     "logistic": Race(logistic, ("numpy", "jax"), {"JAX (vmap)": 3.5}),
     "toy-sr": Race(lambda p: _toy.candidates(False, p), ARRAYS, {"JAX": 12, "NumPy": 30}),
     "toy-bc": Race(lambda p: _toy.candidates(True, p), ARRAYS, {"JAX": 9}),
+    "ste-8": Race(lambda p: _two_layer.candidates(10_240, 8, 0.1, 64, p), ARRAYS, {"JAX": 500}),
+    "ste-32": Race(lambda p: _two_layer.candidates(10_240, 32, 0.1, 64, p), ARRAYS, {"JAX": 40}),
+    "ste-32-slow": Race(lambda p: _two_layer.candidates(10_240, 32, 0.01, 64, p), ARRAYS, {"JAX": 15}),
+    "ste-128": Race(lambda p: _two_layer.candidates(10_240, 128, 0.1, 64, p), ARRAYS, {"JAX": 4}),
+    "ste-large": Race(lambda p: _two_layer.candidates(102_400, 32, 0.1, 16, p), ARRAYS, {"JAX": 20}),
     "composed": Race(composed, (), {"written by hand": 0.95}),
     "threads": Race(threads, (), {f"{OURS}, 1 thread, single": 1.85}, cores=2),
 }

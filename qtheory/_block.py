@@ -52,6 +52,7 @@ class BlockRun:
 
     def _block(self, kind: Any) -> Any:
         run, d, lanes = self.run, self.run.problem.dim, self.run.lanes
+        self.visits = self._visits(lanes)
         x = np.empty((d, lanes), run.real)
         rows = np.clip(np.arange(lanes) + self.trial - run.first, 0, run.trials - 1)
         x[:] = run.start[:, None] if run.start.ndim == 1 else run.start[rows].T
@@ -67,19 +68,19 @@ class BlockRun:
             words=np.empty((4, buffer), np.uint32),
             z=np.empty((4, buffer), np.float32),
             work=run.problem.workspace(lanes, run.real),
-            visits=self._visits(lanes),
+            visits=self.visits,
         )
 
     def _visits(self, lanes: int) -> Any:
         from .core import visits
 
-        self.visits, levels = visits.NoVisits(), self.run.levels
-        if levels is not None:
-            own, inverse = self.own(np.arange(lanes)), 1 / (levels[1] - levels[0])
-            counts = np.zeros((visits.TABLES, levels.size), np.int64)
-            scale = self.run.real(inverse), self.run.real(levels[0] * inverse)
-            self.visits = visits.Visits(*scale, int(own[0]), int(own[-1]) + 1, counts, np.empty(lanes, np.int32))
-        return self.visits
+        levels = self.run.levels
+        if levels is None:
+            return visits.NoVisits()
+        own, inverse = self.own(np.arange(lanes)), 1 / (levels[1] - levels[0])
+        counts = np.zeros((visits.TABLES, levels.size), np.int64)
+        scale = self.run.real(inverse), self.run.real(levels[0] * inverse)
+        return visits.Visits(*scale, int(own[0]), int(own[-1]) + 1, counts, np.empty(lanes, np.int32))
 
     def _check_range(self, x: np.ndarray) -> None:
         single = self.run.real is np.float32

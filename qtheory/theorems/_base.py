@@ -17,7 +17,7 @@ import numpy as np
 
 from ..methods import Method
 from ..problems import Known, Problem
-from ..schedules import Schedule
+from ..schedules import Constant, Schedule
 from ..simulate import default_start
 from ..statistics import Interval
 
@@ -245,6 +245,16 @@ def finite(name: str, known: Known) -> Checked:
 def positive(name: str, known: Known) -> Checked:
     """A constant of the problem is positive."""
     return Checked(f"{name} > 0", known.value > 0, f"{name} = {known.value:.4g} {known.how}")
+
+
+def constant_step(instance: Instance) -> Checked:
+    """The step size does not change."""
+    return Checked("alpha_t = alpha", isinstance(instance.schedule, Constant), f"it is {instance.schedule!r}")
+
+
+def one_dimensional(instance: Instance) -> Checked:
+    """There is one weight."""
+    return Checked("d = 1", instance.problem.dim == 1, f"d = {instance.problem.dim}")
 
 
 def uses(instance: Instance, *methods: type) -> Checked:

@@ -12,24 +12,17 @@ from .. import _check
 from .._check import Vector
 from ..core import bits
 from ..core import two_layer as core
-from . import _lattice
+from . import _lattice, population
 from ._lattice import Lattice
 from .laws import LAWS, Law, standardized
 
 MEMORY = 4 << 30  # bytes that features, in all their layouts, may take
 PER_ENTRY = 28  # bytes: a double while drawing, two single-precision layouts, and scratch
 SLOTS = 64 << 20  # bytes of pre-activations that are held at a time
-BLOCK = 1 << 16  # entries of the features that share the cache
+BLOCK = 1 << 17  # entries of the features that share the cache
 
 ACTIVATIONS = {"heaviside": core.Heaviside(), "sign": core.Sign()}
 STES = {"identity": core.Identity(), "relu": core.ReLU(), "clipped": core.ClippedReLU(), "hardtanh": core.HardTanh()}
-# E g(q) = s (q - w*) with s = c |v|^2 / sqrt(n), for Gaussian features: c by activation and estimator.
-DRIFT = {
-    ("heaviside", "identity"): 1 / math.sqrt(2 * math.pi),
-    ("heaviside", "relu"): 1 / math.sqrt(8 * math.pi),
-    ("sign", "identity"): math.sqrt(2 / math.pi),
-    ("sign", "relu"): math.sqrt(1 / (2 * math.pi)),
-}
 
 
 class Layout(NamedTuple):
@@ -168,10 +161,9 @@ class TwoLayer:
     @property
     def speed(self) -> float:
         """s with E g(q) = s (q - w*) for Gaussian features. ValueError for estimators without such a drift."""
-        key = (self.activation, self.ste)
-        if key not in DRIFT:
-            raise ValueError(f"the estimator {self.ste!r} has no drift of the form s (q - w*): use identity or relu")
-        return DRIFT[key] * float(self.output_weights @ self.output_weights) / math.sqrt(self.n)
+        if callable(self.ste):
+            raise ValueError("a user's estimator has no known drift of the form s (q - w*): use identity or relu")
+        return population.speed(self.output_weights, self.n, activation=self.activation, ste=self.ste)
 
     def output(self, q: Any) -> Vector:
         """(P, N) v' sigma(Z q) at the patterns q (P, n), or (N,) at one of them (n,)."""

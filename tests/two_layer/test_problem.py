@@ -90,7 +90,7 @@ def test_a_users_estimator():
         x = p.features[:, 0] @ q[i].astype(np.float32)
         slope = np.where(np.abs(x) < 2, 0.5, round(0.1 * 256) / 256)
         assert p.coarse_gradient(q[i]) == pytest.approx((r[i] * slope) @ p.features[:, 0] / 30, rel=1e-12)
-    with pytest.raises(ValueError, match="no drift"):
+    with pytest.raises(ValueError, match="no known drift"):
         _ = p.speed
 
 

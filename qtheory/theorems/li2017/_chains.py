@@ -11,7 +11,7 @@ from ...methods import SR
 from ...problems import Gaussian, NoNoise, PiecewiseQuadratic, Problem
 from ...quantizers import Grid
 from ...schedules import Constant
-from .._base import Checked, Instance, Role, Verdict, uses
+from .._base import Checked, Instance, Role, Verdict, constant_step, one_dimensional, uses
 
 BOX = (-4.0, 8.0)
 GRID = Grid(0.5, box=BOX)
@@ -64,9 +64,8 @@ def chain(instance: Instance) -> Iterable[Checked]:
     kind = type(instance).__name__
     yield Checked("the case is a ChainInstance", isinstance(instance, ChainInstance), f"it is of type {kind}")
     yield uses(instance, SR)
-    constant = isinstance(instance.schedule, Constant)
-    yield Checked("alpha_t = alpha", constant, f"the schedule is {instance.schedule!r}")
-    yield Checked("d = 1", problem.dim == 1, f"d = {problem.dim}")
+    yield constant_step(instance)
+    yield one_dimensional(instance)
     grid = instance.method.grid.within(problem.box)
     yield Checked("the grid is finite", grid.box is not None, f"grid box = {grid.box}")
     yield two_sided(instance)

@@ -12,7 +12,7 @@ from ...quantizers import Grid, NearestRounding
 from ...schedules import Constant
 from ...simulate import simulate
 from ...statistics import Interval, share_interval
-from .._base import Checked, Claim, Instance, Role, Theorem, Verdict, uses
+from .._base import Checked, Claim, Instance, Role, Theorem, Verdict, constant_step, uses
 from ._averaged import Averaged
 from ._chains import toy
 from .bc_concentration import latent_chain
@@ -55,8 +55,7 @@ class BCEscape(Theorem):
         yield Checked("the case is an EscapeInstance", given, f"it is of type {type(instance).__name__}")
         r, R = instance.stretch
         yield uses(instance, BC)
-        constant = isinstance(instance.schedule, Constant)
-        yield Checked("alpha_t = alpha", constant, f"the schedule is {instance.schedule!r}")
+        yield constant_step(instance)
         proxy = isinstance(problem.noise, Gaussian | Rademacher) and problem.noise.sigma > 0
         yield Checked("the noise is sub-Gaussian, sigma > 0", proxy, f"it is {problem.noise!r}")
         one = problem.dim == 1 and problem.box is not None
@@ -75,7 +74,8 @@ class BCEscape(Theorem):
         if isinstance(instance.problem.noise, Rademacher):
             chain, begin = latent_chain(instance)
             inside = chain.points[:, 0] < instance.stretch[1]
-            return Interval.exact(*left(chain.survival(inside, instance.steps - 1, begin, with_error=True)))
+            stayed, error = chain.survival(inside, instance.steps - 1, begin, with_error=True)
+            return Interval.exact(1 - stayed, error)
         i = instance
         run = simulate(
             i.problem, i.method, i.schedule, steps=i.steps, trials=i.trials, seed=seed, start=i.start, record=[i.steps],
@@ -103,11 +103,6 @@ def case(name, alpha, T, problem=None, *, method=None, stretch=(0.25, 0.75), **m
         name=name, problem=problem or toy(Rademacher(2.0), box=(-1.0, 6.0)), method=method or BC(NearestRounding(GRID)),
         schedule=Constant(alpha), steps=T, start=[0.0], stretch=stretch, **more,
     )  # fmt: skip
-
-
-def left(stays: tuple[float, float]) -> tuple[float, float]:
-    """The chance to have left, from that to have stayed; each with its error."""
-    return 1 - stays[0], stays[1]
 
 
 def slopes(instance: EscapeInstance) -> tuple[float, float]:

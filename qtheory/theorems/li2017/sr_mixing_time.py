@@ -18,7 +18,8 @@ class SRMixingTime(Theorem):
     """The mixing time of SR grows like 1/alpha, with the constant of the limit chain.   (Li et al. 2017, Theorem 6)
 
     Algorithm: SR with a constant step alpha: a Markov chain T_α on the levels of a finite grid.
-    Assumptions: d = 1; a finite grid; gradient noise on both sides of zero at every level; ε small enough that M_ε > 0.
+    Assumptions: d = 1; a finite grid; gradient noise on both sides of zero at every level; ε small enough that M_ε > 0;
+        ακ <= 1 with κ = max_x |K(x, x)|.
     Statement: with d_K(t) = max_x TV(e^{tK}(x, .), π~), κ = max_x |K(x, x)|, ακ <= 1, and
         δ(k) = ακ + k |T_α - I - αK|_∞ / 2 + TV(π_α, π~): M_ε <= k if d_K(αk) + δ(k) <= ε, and M_ε > k if
         d_K(αk) - δ(k) > ε. So αM_ε tends to t_ε(K) = min {t: d_K(t) <= ε}.
@@ -85,7 +86,9 @@ class Clock:
         K, a, b = self.true.matrix, self.chain.stationary(), self.true.stationary()
         n = a.probabilities.size
         remainder = np.abs(self.chain.matrix - np.eye(n) - self.alpha * K).sum(axis=1).max() / 2
-        rounding = 1e-15 * n  # of the entries of T and K
+        # Entries are right to a few units in the last place: eight of them, over the longest row.
+        rows = (np.abs(self.chain.matrix) + self.alpha * np.abs(K)).sum(axis=1)
+        rounding = 8 * np.finfo(float).eps * float(rows.max())
         distance = np.abs(a.probabilities - b.probabilities).sum() / 2
         constant = self.alpha * self.speed + distance + (a.error + b.error) / 2
         return float(remainder) + rounding, float(constant)
