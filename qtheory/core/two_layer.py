@@ -17,9 +17,11 @@ from typing import NamedTuple
 import numpy as np
 
 from .bits import pack_into, population
-from .compile import inline, jit, verb, wide
+from .compile import CONTRACT, inline, jit, verb, wide
 
 f32, f64, u64 = np.float32, np.float64, np.uint64
+
+NARROW = 16  # features up to which a backward pass by columns is faster than one by rows
 
 
 class Heaviside(NamedTuple):
@@ -211,9 +213,14 @@ def _weigh_units(ste, v, b, p, pre, r, weights):
             weights[k * size + i] = f64(r[i]) * f64(v[k] * slope(ste, pre[p, b, k, i]))
 
 
+@verb
+def add_rows(data, b, weights, chosen, p, gradient):
+    """gradient[p] += the rows of block b times their weights; `chosen` is scratch."""
+
+
 @inline
 def _keep_nonzero(weights, count, chosen):
-    """Indices of the weights that are not 0, with zeros after them up to a multiple of four; how many there are."""
+    """Overwrite `chosen` with the indices of the weights that are not 0; returns how many there are."""
     kept = 0
     for i in range(count):
         chosen[kept] = i
@@ -221,33 +228,35 @@ def _keep_nonzero(weights, count, chosen):
     return kept
 
 
-@verb
-def row_count(data, units):
-    """The rows of a block, which has `units` pairs of a sample and a hidden unit."""
+@add_rows.of(Combined)
+def _add_rows_combined(data, b, weights, chosen, p, gradient):
+    kept = _keep_nonzero(weights, data.rows.shape[1], chosen)
+    _add_chosen(data.rows, b, chosen, kept, weights, p, gradient)
 
 
-@row_count.of(Combined)
-def _row_count_combined(data, units):
-    return data.rows.shape[1]
+@add_rows.of(Dense)
+def _add_rows_dense(data, b, weights, chosen, p, gradient):
+    if gradient.shape[1] <= NARROW:
+        for j in range(gradient.shape[1]):
+            gradient[p, j] += _dot_column(data.columns, b, j, weights)
+    else:
+        kept = _keep_nonzero(weights, data.rows.shape[1], chosen)
+        _add_chosen(data.rows, b, chosen, kept, weights, p, gradient)
 
 
-@row_count.of(Dense, Packed)
-def _row_count(data, units):
-    return units
-
-
-@verb
-def add_rows(data, b, chosen, kept, weights, p, gradient):
-    """gradient[p] += the chosen rows of block b times their weights."""
-
-
-@add_rows.of(Dense, Combined)
-def _add_rows_dense(data, b, chosen, kept, weights, p, gradient):
-    _add_dense(data.rows, b, chosen, kept, weights, p, gradient)
+@jit(fastmath=CONTRACT | {"reassoc"})  # nothing is rounded, so that the order does not matter
+def _dot_column(columns, b, j, weights):
+    wide()
+    size = columns.shape[3]
+    total = 0.0
+    for k in range(columns.shape[2]):
+        for i in range(size):
+            total += weights[k * size + i] * f64(columns[b, j, k, i])
+    return total
 
 
 @jit()
-def _add_dense(rows, b, chosen, kept, weights, p, gradient):
+def _add_chosen(rows, b, chosen, kept, weights, p, gradient):
     wide()
     n = gradient.shape[1]
     whole = kept // 8 * 8
@@ -270,7 +279,8 @@ def _add_dense(rows, b, chosen, kept, weights, p, gradient):
 
 
 @add_rows.of(Packed)
-def _add_rows_packed(data, b, chosen, kept, weights, p, gradient):
+def _add_rows_packed(data, b, weights, chosen, p, gradient):
+    kept = _keep_nonzero(weights, weights.size, chosen)
     _add_packed(data.words, b, chosen, kept, weights, p, gradient)
 
 
@@ -298,7 +308,6 @@ def coarse_gradients(data, activation, ste, v, labels, slots, q, at, pre, gradie
     size = pre.shape[3]
     r, weights = np.empty(size, np.float32), np.empty(pre.shape[2] * size, np.float64)
     chosen = np.empty(weights.size + 1, np.int64)
-    rows = row_count(data, weights.size)
     for p in slots:
         gradient[p] = 0.0
         losses[p] = 0.0
@@ -307,7 +316,6 @@ def coarse_gradients(data, activation, ste, v, labels, slots, q, at, pre, gradie
             forward(data, b, p, q, at, pre)
             losses[p] += residuals(activation, v, labels, b, p, pre, r)
             weigh(data, ste, v, b, p, pre, r, weights)
-            kept = _keep_nonzero(weights, rows, chosen)
-            add_rows(data, b, chosen, kept, weights, p, gradient)
+            add_rows(data, b, weights, chosen, p, gradient)
     for p in slots:
         at[p] = q[p]

@@ -170,7 +170,8 @@ def lower_bound(problem: TwoLayer, method: str = "trivial", *, time_limit: float
     about the relaxation and not about the solver: q = 0 is allowed, with e_i = margin_i / (reach_i + margin_i), so that
     lp exceeds trivial by at most the sum of weight_i margin_i / (reach_i + margin_i): next to nothing for real
     features, whose reach is thousands of units. For features that are signs in few dimensions (reach n) it is of some
-    use. Its value is computed from the multipliers alone: by weak duality any of them give a bound.
+    use. Its value is computed from
+    the multipliers that cvxpy returns: by weak duality any of them give a bound.
 
     Args:
         time_limit: seconds for `mip`, which then returns its best bound.
@@ -242,20 +243,20 @@ def _sides(c: Counted) -> _Sides:
 
 def _lp(s: _Sides) -> int:
     """The relaxation's value, rounded up to what sums of weights can be: at least 0."""
-    from scipy.optimize import linprog
-    from scipy.sparse import csr_array, eye_array, hstack
+    import cvxpy as cp
 
     size, n = s.rows.shape
+    if not size:
+        return 0
     scale = s.reach + s.margin
     scaled, margin = s.rows / scale[:, None], s.margin / scale
-    solved = linprog(
-        np.concatenate([np.zeros(n), s.weight / s.weight.max(initial=1)]),
-        A_ub=-hstack([csr_array(scaled), eye_array(size)]),
-        b_ub=-margin, bounds=[(-1, 1)] * n + [(0, 1)] * size, method="highs",
-    )  # fmt: skip
-    if solved.x is None or not size:
+    q, e = cp.Variable(n), cp.Variable(size)
+    sides = scaled @ q + e >= margin
+    problem = cp.Problem(cp.Minimize(s.weight / s.weight.max() @ e), [sides, cp.abs(q) <= 1, e >= 0, e <= 1])
+    problem.solve(solver=cp.CLARABEL)
+    if sides.dual_value is None:
         return 0
-    multipliers = np.maximum(-solved.ineqlin.marginals, 0) * s.weight.max()
+    multipliers = np.maximum(sides.dual_value, 0) * s.weight.max()
     dual = multipliers @ margin + np.minimum(s.weight - multipliers, 0).sum() - np.abs(multipliers @ scaled).sum()
     return _round_up(dual, s, 1e-12)
 
