@@ -46,7 +46,7 @@ def progress_bar(quiet: bool = False) -> Iterator[Callable[[int, int, str], None
 
 def listing(theorems: Iterable[Theorem]) -> Table:
     """One line a theorem."""
-    table = _table("theorem", "what it says", "kind", "expected")
+    table = _table("theorem", "what it says", "kind", "expected", longest=max(map(len, all_theorems())))
     for t in theorems:
         table.add_row(t.id, t.title, t.kind, _verdict(t.expected))
     return table
@@ -89,8 +89,10 @@ def worst(evidence: list[Evidence]) -> Evidence | None:
 
 
 def _theorem_table(run: Run) -> Table:
-    table = _table("theorem\nsource", "verdict\nexpected", "checks\ncontrols", "measured/bound\nlargest, interval",
-                   "confidence", "time")  # fmt: skip
+    table = _table(
+        "theorem\nsource", "verdict\nexpected", "checks\ncontrols", "measured/bound\nlargest, ends", "confidence",
+        "time", longest=max((len(name.split("/")[1]) for name in run.theorems), default=0),
+    )  # fmt: skip
     for name in run.theorems:
         evidence = run.of(name)
         if evidence:
@@ -133,8 +135,10 @@ def _lines(first: str, second: str) -> Text:
     return Text.assemble(first, "\n", (second, "dim"))
 
 
-def _table(*headers: str) -> Table:
+def _table(first: str, *headers: str, longest: int = 0) -> Table:
+    """A table whose first column is never narrower than `longest`, so that a name stays whole."""
     table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column(first, min_width=longest)
     for header in headers:
         table.add_column(header)
     return table

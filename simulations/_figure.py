@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,16 +21,18 @@ class Picture(NamedTuple):
     settings: dict[str, Any]
 
 
-def main(stem: str, draw: Callable[[bool], Picture]) -> None:
-    """The command line of one script."""
+def main(stem: str, draw: Callable[..., Picture], *options: Callable) -> None:
+    """The command line of one script; further options, made by `click.option`, are keyword arguments of `draw`."""
 
     @click.command(help=(sys.modules["__main__"].__doc__ or "").strip().splitlines()[0])
     @click.option("--quick", is_flag=True, help="Fewer trials and steps: seconds instead of minutes.")
     @click.option("--out", type=click.Path(path_type=Path), default=FIGURES, help="Folder.  [default: figures/]")
-    def command(quick: bool, out: Path) -> None:
-        for path in make(stem, draw, quick, out):
+    def command(quick: bool, out: Path, **more: Any) -> None:
+        for path in make(stem, partial(draw, **more), quick, out):
             click.echo(path)
 
+    for option in options:
+        command = option(command)
     command()
 
 

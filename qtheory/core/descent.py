@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from .activations import fire, slope
 from .compile import jit
-from .two_layer import fire, slope
 
 f32, f64 = np.float32, np.float64
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import _check
 from .._check import Vector
-from ..core import bits
+from ..core import activations, bits
 from ..core import two_layer as core
 from . import _lattice, population
 from ._lattice import Lattice
@@ -21,8 +21,11 @@ PER_ENTRY = 28  # bytes: a double while drawing, two single-precision layouts, a
 SLOTS = 64 << 20  # bytes of pre-activations that are held at a time
 BLOCK = 1 << 17  # entries of the features that share the cache
 
-ACTIVATIONS = {"heaviside": core.Heaviside(), "sign": core.Sign()}
-STES = {"identity": core.Identity(), "relu": core.ReLU(), "clipped": core.ClippedReLU(), "hardtanh": core.HardTanh()}
+ACTIVATIONS = {"heaviside": activations.Heaviside(), "sign": activations.Sign()}
+STES = {
+    "identity": activations.Identity(), "relu": activations.ReLU(), "clipped": activations.ClippedReLU(),
+    "hardtanh": activations.HardTanh(),
+}  # fmt: skip
 
 
 class Layout(NamedTuple):
@@ -229,7 +232,7 @@ class TwoLayer:
         if callable(self.ste):
             import numba
 
-            return core.UserSlope(self.ste if hasattr(self.ste, "py_func") else numba.njit(self.ste))
+            return activations.UserSlope(self.ste if hasattr(self.ste, "py_func") else numba.njit(self.ste))
         return STES[self.ste]
 
     @property

@@ -5,4 +5,8 @@ published sample complexities are O(n^2) for averaged iterates and O(n^4) for th
 All statements and proofs here are qtheory's own: compare with the paper before quoting them as its.
 """
 
-ORDER: tuple[str, ...] = ()
+ORDER = (
+    "population_loss", "coarse_gradient", "clipped_gradient", "population_hitting_time", "visits", "ergodic",
+    "last_iterate_simple", "last_iterate", "noise_escape", "noise_return", "noise_occupation", "nongaussian_drift",
+    "standardization",
+)  # fmt: skip
