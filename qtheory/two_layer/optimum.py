@@ -243,8 +243,9 @@ def _sides(c: Counted) -> _Sides:
 
 def _lp(s: _Sides) -> int:
     """The relaxation's value, rounded up to what sums of weights can be: at least 0."""
-    import cvxpy as cp
+    import cvxpy
 
+    cp: Any = cvxpy
     size, n = s.rows.shape
     if not size:
         return 0

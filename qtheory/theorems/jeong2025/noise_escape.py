@@ -63,7 +63,7 @@ class NoiseEscape(Theorem):
         return Interval(min(ratios), max(ratios), float(np.mean(ratios)), 1.0, f"exact: {len(ratios)} stays")
 
     def instances(self, scale: str = "quick") -> Iterable[NoiseCase]:
-        steps = 2000 if scale == "quick" else 100_000
+        steps = 2000 if scale == "quick" else 20_000
         some: dict = {"steps": steps, "at_teacher": True}
         gaussian = TwoLayer.draw(8, 1024, label_noise=0.5, seed=1)
         yield NoiseCase(name="Gaussian, identity", problem=gaussian, **some)

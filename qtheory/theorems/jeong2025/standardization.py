@@ -90,7 +90,7 @@ class Standardization(Theorem):
         by: dict = {"by": "recovery", "ste": "relu", "m": 4, **some}
         yield DataCase(name="uniform, ReLU, m = 4, recovery", law="uniform", **by)
         if scale != "quick":
-            large: dict = {"n": 48, "samples": 24 * 48, "starts": 1, **by}
+            large: dict = by | {"n": 48, "samples": 24 * 48, "starts": 1, "trials": 300}
             for law in ("uniform", "exponential", "lognormal", "shifted", "scales"):
                 yield DataCase(name=f"{law}, ReLU, m = 4, n = 48, recovery", law=law, **large)
         raw: dict = {"standardize": False}
