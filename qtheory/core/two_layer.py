@@ -151,22 +151,33 @@ def _add_rows_combined(data, b, weights, chosen, p, gradient):
 @add_rows.of(Dense)
 def _add_rows_dense(data, b, weights, chosen, p, gradient):
     if gradient.shape[1] <= NARROW:
-        for j in range(gradient.shape[1]):
-            gradient[p, j] += _dot_column(data.columns, b, j, weights)
+        _add_columns(data.columns, b, weights, p, gradient)
     else:
         kept = _keep_nonzero(weights, data.rows.shape[1], chosen)
         _add_chosen(data.rows, b, chosen, kept, weights, p, gradient)
 
 
 @jit(fastmath=CONTRACT | {"reassoc"})  # nothing is rounded, so that the order does not matter
-def _dot_column(columns, b, j, weights):
+def _add_columns(columns, b, weights, p, gradient):
     wide()
-    size = columns.shape[3]
-    total = 0.0
-    for k in range(columns.shape[2]):
-        for i in range(size):
-            total += weights[k * size + i] * f64(columns[b, j, k, i])
-    return total
+    n, size = gradient.shape[1], columns.shape[3]
+    for j in range(0, n, 4):
+        j1, j2, j3 = min(j + 1, n - 1), min(j + 2, n - 1), min(j + 3, n - 1)
+        t0, t1, t2, t3 = 0.0, 0.0, 0.0, 0.0
+        for k in range(columns.shape[2]):
+            for i in range(size):
+                weight = weights[k * size + i]
+                t0 += weight * f64(columns[b, j, k, i])
+                t1 += weight * f64(columns[b, j1, k, i])
+                t2 += weight * f64(columns[b, j2, k, i])
+                t3 += weight * f64(columns[b, j3, k, i])
+        gradient[p, j] += t0
+        if j + 1 < n:
+            gradient[p, j + 1] += t1
+        if j + 2 < n:
+            gradient[p, j + 2] += t2
+        if j + 3 < n:
+            gradient[p, j + 3] += t3
 
 
 @jit()

@@ -19,7 +19,7 @@ from .laws import LAWS, Law, standardized
 MEMORY = 4 << 30  # bytes that features, in all their layouts, may take
 PER_ENTRY = 28  # bytes: a double while drawing, two single-precision layouts, and scratch
 SLOTS = 64 << 20  # bytes of pre-activations that are held at a time
-BLOCK = 1 << 17  # entries of the features that share the cache
+BLOCK, UNITS = 1 << 17, 1 << 12  # of a block, which stays in the cache: entries, and pairs of a sample and a unit
 
 ACTIVATIONS = {"heaviside": activations.Heaviside(), "sign": activations.Sign()}
 STES = {
@@ -212,7 +212,7 @@ class TwoLayer:
     def layout(self) -> Layout:
         """The arrays of the compiled core."""
         samples, m, n = self.features.shape
-        size = 16 * max(1, min(BLOCK // (16 * m * n), math.ceil(samples / 16)))
+        size = 16 * max(1, min(BLOCK // (16 * m * n), UNITS // (16 * m), math.ceil(samples / 16)))
         blocks = math.ceil(samples / size)
         z = np.zeros((blocks * size, m, n), np.float32)
         z[:samples] = self.features
