@@ -10,7 +10,7 @@ from ._base import Case, Checked, Claim, Evidence, Instance, Role, Theorem, Verd
 __all__ = ["Case", "Checked", "Claim", "Evidence", "Instance", "Role", "Theorem", "Verdict", "all_theorems", "find",
            "judge", "overall"]  # fmt: skip
 
-PAPERS = ("li2017", "jeong2025")
+PAPERS = ("li2017", "schoenbauer2024", "jeong2025", "yang2019")
 
 
 @cache
