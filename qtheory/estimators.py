@@ -10,8 +10,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from . import _check
-from .methods import BC, SGD, SR, Method, R
-from .networks import Settings, softmax, train
+from .methods import BC, QAT, SGD, SR, Method, R
+from .networks import Settings, Sigmoids, softmax, train
 from .progress import terminal
 from .quantizers import Grid, NearestRounding, StochasticRounding
 
@@ -28,7 +28,7 @@ _SETTINGS = {field.name for field in fields(Settings)}  # of which the classifie
 
 
 class BinaryNetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """A multilayer perceptron whose weights are -1 and +1, trained by a method of Li et al. 2017.
+    """A multilayer perceptron whose weights are -1 and +1, trained by a method of Li et al. 2017, or take few values.
 
     Each layer with binary weights is followed by batch normalisation, which makes the scale of its weights irrelevant.
     X is divided by one power of 2, near its root mean square. Binary weights cannot rescale features one by one: bring
@@ -36,16 +36,19 @@ class BinaryNetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
 
     Parameters:
         method: "full" (real weights), "bc" (BinaryConnect, stochastic), "bc-nearest", "sr", "r"; or a method such as
-            BC(StochasticRounding(Grid(0.5, box=(-1, 1)))).
+            BC(StochasticRounding(Grid(0.5, box=(-1, 1)))); for weights of k bits QAT(DSQ(Levels.uniform(2), k=6.5)), or
+            Sigmoids((-1, 0, 1)) (Yang et al. 2019), hard with deploy="nearest".
         hidden: sizes of the hidden layers.
-        activations: "relu", or "binary": signs, trained with the clipped straight-through gradient.
+        activations: "relu"; "binary": signs, trained with the clipped straight-through gradient; or a
+            QuantizedActivation of `qtheory.networks`.
         output: "real" (the last layer keeps real weights, as in the paper) or "binary".
-        optimizer: "adam" or "sgd" (with `momentum`); both for quantized and for real parameters.
-        learning_rate: alpha > 0, divided by 10 from each share of the epochs in `drops` on.
+        optimizer: "adam" (with `beta2`) or "sgd" (with `momentum`); both for quantized and for real parameters.
+        learning_rate: alpha > 0, divided by 10 from each share of the epochs in `drops` on; or, with schedule "cosine",
+            falling to 0 along half a cosine. It rises linearly over the share `warmup` of all steps.
         batch_size: rows of a batch at most; batches of an epoch differ by at most one row.
         epochs: how often the data are seen.
         deploy: "method": the weights that the method deploys, for BC stochastic a random rounding of the latent ones;
-            "nearest": BC's latent weights are rounded to nearest at the end.
+            "nearest": BC's latent weights are rounded to nearest at the end, sums of sigmoids are hard.
         random_state: None, an integer or a RandomState; an integer makes the fit repeat bit for bit on one machine.
         verbose: whether to show a progress bar on a terminal.
 
@@ -78,6 +81,9 @@ class BinaryNetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         deploy="method",
         random_state=None,
         verbose=False,
+        beta2=0.999,
+        schedule="drops",
+        warmup=0.0,
     ):
         self.method = method
         self.hidden = hidden
@@ -92,6 +98,9 @@ class BinaryNetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         self.deploy = deploy
         self.random_state = random_state
         self.verbose = verbose
+        self.beta2 = beta2
+        self.schedule = schedule
+        self.warmup = warmup
 
     def fit(self, X: Any, y: Any) -> "BinaryNetworkClassifier":
         """Train on X (n, features), finite real numbers, and labels y (n,) of at least two classes."""
@@ -139,7 +148,7 @@ class BinaryNetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         method = METHODS.get(self.method) if isinstance(self.method, str) else self.method
         if method is None:
             raise ValueError(f"method must be one of {', '.join(METHODS)}, or a method, got {self.method!r}")
-        _check.instance("method", method, Method, "SR(Grid.binary())")
+        _check.instance("method", method, Method | QAT | Sigmoids, "SR(Grid.binary())")
         chosen = {name: getattr(self, name) for name in self.get_params(deep=False) if name in _SETTINGS}
         return Settings(**chosen | {"method": method, "seed": seed})
 

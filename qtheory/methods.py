@@ -5,16 +5,23 @@
     SR    w <- Q_s(w - alpha g(w))
     BC    w_r <- Pi(w_r - alpha g(Q(w_r))), and Q(w_r) is deployed
 
-Pi projects on the problem's box; R and SR round into it.
+Pi projects on the problem's box; R and SR round into it. For networks only, with a surrogate derivative Q^' of the
+hard quantizer Q (Schoenbauer et al. 2024), taken in before the optimizer's moments:
+
+    QAT   w_r <- Pi(w_r - alpha Q^'(w_r) g(Q(w_r))), and Q(w_r) is deployed
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from . import _check
 from ._check import Vector
 from .quantizers import Grid, NearestRounding, StochasticRounding
+
+if TYPE_CHECKING:
+    from .surrogates import Surrogate
 
 Box = tuple[float, float] | None
 
@@ -137,6 +144,98 @@ class BC(_RealState):
         stochastic = isinstance(self.quantizer, StochasticRounding)
         spec = steps.LatentStochastic if stochastic else steps.LatentNearest
         return spec(self.quantizer.lower(real, box), *_faces(real, box))
+
+
+@dataclass(frozen=True)
+class QAT(_RealState):
+    """Quantization-aware training: latent weights in [-R, R], hard quantized weights, a surrogate derivative.
+
+    The surrogate speaks of weights in a unit of its own: a layer with the unit s deploys s Q(x / s), multiplies its
+    gradients by Q^'(x / s), and holds x in s [lowest level, highest level].
+
+    Arguments:
+        surrogate: the estimator with its levels, for instance DSQ(Levels.uniform(2), k=6.5).
+        limit: R, the largest |weight|, > 0; None: sqrt(6 / inputs) of each layer (He et al. 2015).
+        mirror: a surrogate of the same levels: the start w_0 is replaced by M(w_0), with its map M; None: it is not.
+        rate: multiplies the learning rate of the quantized weights, > 0.
+
+    Raises: ValueError naming the argument.
+
+    References:
+        Schoenbauer, Moro, Lew, Howard, "Custom Gradient Estimators are Straight-Through Estimators in Disguise" (2024).
+        He, Zhang, Ren, Sun, "Delving deep into rectifiers", ICCV 2015.
+    """
+
+    surrogate: "Surrogate"
+    limit: float | None = None
+    mirror: "Surrogate | None" = None
+    rate: float = 1.0
+
+    def __post_init__(self) -> None:
+        from .surrogates import Surrogate
+
+        for name in ("surrogate", "mirror"):
+            if name == "surrogate" or self.mirror is not None:
+                _check.instance(name, getattr(self, name), Surrogate, "DSQ(Levels.uniform(2), k=6.5)")
+        if self.mirror is not None and self.mirror.levels != self.surrogate.levels:
+            raise ValueError(f"mirror must have the levels of the surrogate, {self._levels}, got {self.mirror!r}")
+        if self.limit is not None:
+            object.__setattr__(self, "limit", _check.number("limit", self.limit, above=0))
+        object.__setattr__(self, "rate", _check.number("rate", self.rate, above=0))
+
+    @property
+    def name(self) -> str:
+        return f"QAT {type(self.surrogate).__name__}"
+
+    @property
+    def _levels(self) -> Vector:
+        return self.surrogate.levels.levels
+
+    def unit(self, inputs: int) -> float:
+        """s of a layer with that many inputs."""
+        limit = np.sqrt(6 / inputs) if self.limit is None else self.limit
+        return float(limit / np.abs(self._levels).max())
+
+    def box(self, inputs: int) -> tuple[float, float]:
+        """Where the latent weights of a layer with that many inputs live."""
+        s = self.unit(inputs)
+        return float(s * self._levels[0]), float(s * self._levels[-1])
+
+    def start(self, w: Vector, inputs: int) -> Vector:
+        """The first latent weights, for a start w drawn in the box: w, or M(w)."""
+        if self.mirror is None:
+            return w
+        s = self.unit(inputs)
+        return np.clip(s * np.asarray(self.mirror.mirror(w / s)), *self.box(inputs))
+
+    def encode(self, w: Vector, box: Box) -> Vector:
+        """The weights, held to the box: a start in single precision may be rounded past it."""
+        return w if box is None else np.clip(w, *box)
+
+    def twin(self, optimizer: str) -> "QAT":
+        """The straight-through method that trains alike where the rate is small (Schoenbauer et al. 2024).
+
+        For "sgd", with or without momentum: it starts at M(w_0), with alpha times the rate. For "adam": nothing else.
+
+        Raises: ValueError for another optimizer, or a method with a mirror of its own.
+        """
+        if optimizer not in ("sgd", "adam"):
+            raise ValueError(f"optimizer must be one of sgd, adam, got {optimizer!r}")
+        if self.mirror is not None:
+            raise ValueError(f"mirror must be None, for a start that is not mapped already, got {self.mirror!r}")
+        from .surrogates import STE
+
+        plain = STE(self.surrogate.levels)
+        if optimizer == "adam":
+            return QAT(plain, self.limit, None, self.rate)
+        return QAT(plain, self.limit, self.surrogate, self.rate * float(self.surrogate.alpha))
+
+    def lower(self, real: type, box: Box, inputs: int = 1) -> Any:
+        """The spec for the compiled core, of a layer with that many inputs; `box` is that of the layer."""
+        from .core import network
+
+        s = self.unit(inputs)
+        return network.Surrogated(self.surrogate.lower(real), real(s), real(1 / s), *_faces(real, box))
 
 
 Method = SGD | R | SR | BC

@@ -10,8 +10,10 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from qtheory.datasets import digits
 from qtheory.estimators import METHODS, BinaryNetworkClassifier
-from qtheory.methods import BC
+from qtheory.methods import BC, QAT
+from qtheory.networks import QuantizedActivation, Sigmoids
 from qtheory.quantizers import Grid, StochasticRounding
+from qtheory.surrogates import DSQ, Levels
 
 each_method = pytest.mark.parametrize("method", METHODS)
 
@@ -101,6 +103,24 @@ def test_a_method_may_be_a_value(split):
     )
 
 
+@pytest.mark.parametrize(
+    ("parameters", "values"),
+    [
+        ({"method": QAT(DSQ(Levels.uniform(2), k=6.5)), "schedule": "cosine", "warmup": 0.02, "beta2": 0.95}, 4),
+        ({"method": QAT(DSQ(Levels.uniform(1), k=2.0)), "optimizer": "sgd", "learning_rate": 0.1}, 2),
+        ({"method": Sigmoids((-1, 0, 1)), "deploy": "nearest"}, 3),
+        ({"method": Sigmoids((-1, 0, 1)), "deploy": "nearest", "activations": QuantizedActivation((0, 1, 2, 3))}, 3),
+    ],
+)
+def test_weights_may_take_a_few_values(parameters, values, split):
+    X, y, X_test, y_test = split
+    model = BinaryNetworkClassifier(epochs=12, random_state=0, **parameters)
+    fitted = model.fit(X, y)
+    assert fitted.score(X_test, y_test) > 0.9 and len(np.unique(fitted.weights_[0])) == values
+    again = pickle.loads(pickle.dumps(clone(model).fit(X, y)))
+    assert np.array_equal(again.decision_function(X_test), fitted.decision_function(X_test))
+
+
 @each_method
 @pytest.mark.parametrize("rows", [2, 3])
 def test_a_few_rows_are_enough(method, rows):
@@ -121,6 +141,9 @@ def test_a_few_rows_are_enough(method, rows):
         ({"batch_size": 0}, "batch_size must be at least 1"),
         ({"learning_rate": -1}, "learning_rate must be greater"),
         ({"random_state": "x"}, "cannot be used to seed"),
+        ({"beta2": 2}, "beta2 must be below 1"),
+        ({"schedule": "never"}, "schedule must be one of"),
+        ({"warmup": -1}, "warmup must be at least 0"),
     ],
 )
 def test_bad_parameters_are_refused_by_fit(change, message):

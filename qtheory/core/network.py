@@ -1,5 +1,6 @@
 """Training steps of a network's weights: one pass takes a gradient, moves the weights and deploys the next ones.
 
+    g   <- pull(x, g)                      through a surrogate derivative, where the method has one (surrogates.py)
     u   <- direction of the gradient g     momentum, or Adam (Kingma and Ba 2015, with bias correction)
     x   <- advance(x, -alpha u)            the method's own step (steps.py)
     w   <- query(x)                        the weights that the next step deploys
@@ -12,9 +13,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .compile import jit, verb, wide
+from .compile import jit, like, verb, wide
+from .elementary import exponential
 from .random import fill, uniform
-from .steps import advance, query, query_words, rounding_words
+from .rounding import clip
+from .steps import (
+    LatentNearest,
+    LatentStochastic,
+    OnGridNearest,
+    OnGridStochastic,
+    Sgd,
+    advance,
+    latent,
+    query,
+    query_words,
+    rounding_words,
+    weight,
+)
+from .surrogates import hard, surrogate
 
 LANES = 512  # the words of a chunk, 8 KiB, stay in the first-level cache
 CHUNK = 4 * LANES
@@ -70,6 +86,75 @@ def _direction_adam(rule, g, m, v):
     return rule.c1 * m / (np.sqrt(rule.c2 * v) + rule.epsilon), m, v
 
 
+class Surrogated(NamedTuple):
+    """Real weights x in [low, high]; scale Q(x / scale) is deployed, and x moves by the surrogate derivative of Q."""
+
+    estimator: NamedTuple  # a spec of surrogates.py
+    scale: float
+    inverse: float  # 1 / scale
+    low: float
+    high: float
+
+
+@rounding_words.of(Surrogated)
+@query_words.of(Surrogated)
+def _no_words(method):
+    return 0
+
+
+@weight.of(Surrogated)
+def _weight_surrogated(method, x):
+    return x
+
+
+@latent.of(Surrogated)
+def _latent_surrogated(method):
+    return True
+
+
+@query.of(Surrogated)
+def _query_surrogated(method, x, u):
+    return method.scale * hard(method.estimator, x * method.inverse)
+
+
+@advance.of(Surrogated)
+def _advance_surrogated(method, x, step, u):
+    return clip(x + step, method.low, method.high)
+
+
+_DIRECT = Sgd, OnGridNearest, OnGridStochastic, LatentNearest, LatentStochastic
+
+
+@verb
+def pulls(method):
+    """Whether the gradient at the deployed weights is changed on its way to the state."""
+
+
+@pulls.of(*_DIRECT)
+def _pulls_no(method):
+    return False
+
+
+@pulls.of(Surrogated)
+def _pulls_yes(method):
+    return True
+
+
+@verb
+def pull(method, x, g):
+    """The gradient that moves the state x, from the gradient g at the deployed weight."""
+
+
+@pull.of(*_DIRECT)
+def _pull_direct(method, x, g):
+    return g
+
+
+@pull.of(Surrogated)
+def _pull_surrogated(method, x, g):
+    return surrogate(method.estimator, x * method.inverse, g)
+
+
 @jit(nogil=True)
 def deploy(seed, method, step, layer, x, w):
     """w (n,) <- the weights that the states x (n,) deploy at `step`."""
@@ -89,13 +174,18 @@ def move(seed, method, rule, alpha, step, layer, g, x, m, v, w, first, before):
     rule without second moment); w receives the weights deployed at step + 1.
     """
     words, steps = np.empty((4, LANES), np.uint32), np.empty(CHUNK, x.dtype)
+    pulled = np.empty(CHUNK if pulls(method) else 0, x.dtype)
     now = step + query_words(method)  # the one word of a weight is its query's at the next step, or its rounding's now
     from_first = from_before = 0
     for base in range(0, x.size, CHUNK):
         end = min(base + CHUNK, x.size)
         if rounding_words(method) == 1:
             fill(words, 1, LANES, base // 4, now, layer, WEIGHTS, seed)
-        _turn(rule, -alpha, g[base:end], m[base:end], v[base:end], steps)
+        if pulls(method):
+            _pull(method, g[base:end], x[base:end], pulled)
+            _turn(rule, -alpha, pulled[: end - base], m[base:end], v[base:end], steps)
+        else:
+            _turn(rule, -alpha, g[base:end], m[base:end], v[base:end], steps)
         _advance(method, words.reshape(CHUNK), steps, x[base:end], w[base:end])
         from_first += _differ(w[base:end], first[base:end])
         from_before += _differ(w[base:end], before[base:end])
@@ -111,6 +201,13 @@ def _deploy(method, words, x, w):
     wide()
     for i in range(x.size):
         w[i] = query(method, x[i], uniform(words[i], x[i]))
+
+
+@jit()
+def _pull(method, g, x, pulled):
+    wide()
+    for i in range(x.size):
+        pulled[i] = pull(method, x[i], g[i])
 
 
 @jit()
@@ -139,3 +236,39 @@ def _differ(w, other):
     for i in range(w.size):
         count += np.int32(w[i] != other[i])
     return count
+
+
+# Sigmoid sums: w = alpha (sum_i s_i sigma(T (beta x - b_i)) - o). One sigmoid at a time over all weights vectorises.
+
+
+@jit(nogil=True)
+def soften(heights, biases, rate, low, x, w):
+    """w (n,) <- low + sum_i heights_i sigma(rate x - biases_i), for x (n,)."""
+    w[:] = low
+    for i in range(heights.size):
+        _add_sigmoid(heights[i], biases[i], rate, x, w)
+
+
+@jit(nogil=True)
+def soft_slopes(heights, biases, rate, x, slopes):
+    """slopes (n,) <- the derivatives by x of what `soften` gives."""
+    slopes[:] = like(rate, 0.0)
+    for i in range(heights.size):
+        _add_bell(heights[i] * rate, biases[i], rate, x, slopes)
+
+
+@jit()
+def _add_sigmoid(height, bias, rate, x, w):
+    wide()
+    one = like(bias, 1.0)
+    for i in range(x.size):
+        w[i] += height / (one + exponential(bias - rate * x[i]))
+
+
+@jit()
+def _add_bell(height, bias, rate, x, slopes):
+    wide()
+    one = like(bias, 1.0)
+    for i in range(x.size):
+        t = exponential(-abs(rate * x[i] - bias))
+        slopes[i] += height * t / ((one + t) * (one + t))

@@ -156,17 +156,14 @@ def _clipped(spec, w, h):
 
 @surrogate.of(DSQ)
 def _dsq(spec, w, h):
-    levels = spec.grid.levels
     last = spec.width.size - 1
-    j = place(levels, spec.grid.inverse, w) - 1
-    m = spec.grid.boundaries[min(max(j, 0), last)]
-    if j < 0:
-        j = 0
-        m = m + spec.width[0] * np.floor((w - levels[0]) / spec.width[0])
-    elif j > last:
-        j = last
-        m = m + spec.width[j] * np.floor((w - levels[j]) / spec.width[j])
-    return spec.height[j] * bell(spec.k * (w - m)) * h
+    j = place(spec.grid.levels, spec.grid.inverse, w) - 1
+    i = min(max(j, 0), last)
+    m = spec.grid.boundaries[i]
+    if j != i:
+        start = spec.grid.levels[i]  # arrays stay in the spec: a local one would be counted at every weight
+        m = m + spec.width[i] * np.floor((w - start) / spec.width[i])
+    return spec.height[i] * bell(spec.k * (w - m)) * h
 
 
 @surrogate.of(BinaryTanh)

@@ -1,7 +1,8 @@
 """Networks as values: layers of plain arrays, and what they compute.
 
 A layer takes rows h (n, inputs) to z = h @ weight. A normalised layer (every layer with quantized weights) goes on to
-gain * (z - mean) / sqrt(variance + EPSILON) + shift; a plain one to z + shift. Between layers stands the activation.
+gain * (z - mean) / sqrt(variance + EPSILON) + shift; a plain one to z + shift. Between layers stands the activation,
+and after it the layer's staircase, where it has one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
+
+from .staircase import Staircase
 
 EPSILON = 1e-5  # under the root of batch normalisation
 CHUNK = 4096  # rows at a time when a network is only read
@@ -18,7 +21,7 @@ ACTIVATIONS: tuple[Activation, ...] = ("relu", "binary")
 
 
 class Layer(NamedTuple):
-    """One layer; gain, mean and variance are None in a plain one.
+    """One layer; gain, mean and variance are None in a plain one, `staircase` where activations are not quantized.
 
     With binary weights and the binary activation, output j is +1 where gain_j (z_j - mean_j) / sqrt(variance_j +
     EPSILON) + shift_j >= 0: a threshold on z_j, turned round where gain_j < 0.
@@ -29,6 +32,7 @@ class Layer(NamedTuple):
     gain: np.ndarray | None = None  # (outputs,)
     mean: np.ndarray | None = None  # (outputs,)
     variance: np.ndarray | None = None  # (outputs,)
+    staircase: Staircase | None = None
 
     @property
     def normalised(self) -> bool:
@@ -63,7 +67,7 @@ class Network:
         for i in range(0, len(X), CHUNK):
             h = np.asarray(X[i : i + CHUNK], dtype=np.float64) / self.scale
             for layer in wide[:-1]:
-                h = activate(self.activations, affine(layer, h))
+                h = onward(self.activations, layer, affine(layer, h))
             out[i : i + CHUNK] = affine(wide[-1], h)
         return out
 
@@ -86,7 +90,7 @@ def _inputs(activations: Activation, layers: Sequence[Layer], X: np.ndarray) -> 
     for i in range(0, len(X), CHUNK):
         h = X[i : i + CHUNK]
         for layer in layers:
-            h = activate(activations, affine(layer, h))
+            h = onward(activations, layer, affine(layer, h))
         yield h
 
 
@@ -108,6 +112,12 @@ def affine(layer: Layer, h: np.ndarray) -> np.ndarray:
     if layer.gain is None or layer.mean is None or layer.variance is None:
         return z + layer.shift
     return (z - layer.mean) * (layer.gain / np.sqrt(layer.variance + EPSILON)) + layer.shift
+
+
+def onward(activation: Activation, layer: Layer, a: np.ndarray) -> np.ndarray:
+    """What the next layer takes, from the layer's output a (n, outputs) before activation."""
+    h = activate(activation, a)
+    return h if layer.staircase is None else layer.staircase(h)
 
 
 def activate(activation: Activation, a: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..methods import BC, SGD, Method
+from ..methods import BC, QAT, SR, Method, R
 from ..quantizers import NearestRounding
 
 Box = tuple[float, float] | None
@@ -17,26 +17,33 @@ class Moving:
     Attributes (flat, of one real type):
         x: the method's state.   w: the deployed weights.   m, v: moments of the gradient.
         first, before: weights deployed at the start of training, and of the epoch.
+        path (1,): how far all latent weights of QAT have travelled, sum_t sum_j |x_j(t + 1) - x_j(t)|.
     """
 
-    ARRAYS = "x", "m", "v", "w", "first", "before"
+    ARRAYS: tuple[str, ...] = "x", "m", "v", "w", "first", "before"
 
-    def __init__(self, method: Method, start: np.ndarray, key: int, seed: int, optimizer: str) -> None:
+    def __init__(self, method: Method | QAT, start: np.ndarray, key: int, seed: int, optimizer: str) -> None:
         from ..core import network as core
 
-        real, box = start.dtype.type, box_of(method)
-        self.method, self.spec = method, method.lower(real, box)
+        real, box = start.dtype.type, box_of(method, len(start))
+        self.method, self.spec = method, _spec(method, real, box, len(start))
         self.shape, self.key, self.seed = start.shape, key, seed
         self.x = np.ascontiguousarray(method.encode(start, box), dtype=real).reshape(-1).copy()
         self.m, self.v = np.zeros_like(self.x), np.zeros(self.x.size if optimizer == "adam" else 0, real)
         self.w = np.empty_like(self.x)
         core.deploy(seed, self.spec, 1, key, self.x, self.w)
         self.first, self.before = self.w.copy(), self.w.copy()
+        self.rate, self.path = getattr(method, "rate", 1.0), np.zeros(1)
+        self.arrays = (*self.ARRAYS, "path") if isinstance(method, QAT) else self.ARRAYS
 
     @property
     def weight(self) -> np.ndarray:
         """The deployed weights in their shape: a view that `step` keeps up to date."""
         return self.w.reshape(self.shape)
+
+    def begin(self, epoch: int) -> None:
+        """Before epoch 0, 1, ...: remember the deployed weights."""
+        self.before[...] = self.w
 
     def deployed(self, nearest: bool) -> np.ndarray:
         """A copy of the deployed weights in their shape; BC's latent ones rounded to nearest, if `nearest`."""
@@ -49,20 +56,21 @@ class Moving:
         from ..core import network as core
 
         real, g = self.x.dtype.type, np.ascontiguousarray(gradient).reshape(-1)
-        moments = self.x, self.m, self.v
-        changed = core.move(
-            self.seed, self.spec, rule, real(alpha), t, self.key, g, *moments, self.w, self.first, self.before
-        )
+        moments, deployed = (self.x, self.m, self.v), (self.w, self.first, self.before)
+        old = self.x.copy() if "path" in self.arrays else None
+        changed = core.move(self.seed, self.spec, rule, real(alpha * self.rate), t, self.key, g, *moments, *deployed)
+        if old is not None:
+            self.path += np.abs(self.x - old).sum(dtype=np.float64)
         return np.array(changed)
 
     def state(self) -> Iterator[tuple[str, np.ndarray]]:
         """Names and copies of all arrays."""
-        for name in self.ARRAYS:
+        for name in self.arrays:
             yield name, getattr(self, name).copy()
 
     def restore(self, prefix: str, arrays: Mapping[str, np.ndarray]) -> None:
         """The inverse of `state`, in place, from names under `prefix`."""
-        for name in self.ARRAYS:
+        for name in self.arrays:
             fill(getattr(self, name), f"{prefix}.{name}", arrays)
 
 
@@ -75,16 +83,36 @@ def fill(mine: np.ndarray, name: str, arrays: Mapping[str, np.ndarray]) -> None:
     mine[...] = theirs
 
 
-def box_of(method: Method) -> Box:
-    """Where the method's weights live: its grid's box; anywhere in full precision."""
-    return None if isinstance(method, SGD) else method.grid.box
+def box_of(method: Any, inputs: int) -> Box:
+    """Where the (latent) weights of a layer live: the grid's box, or QAT's; anywhere where there is none."""
+    if isinstance(method, QAT):
+        return method.box(inputs)
+    return method.grid.box if isinstance(method, R | SR | BC) else None
 
 
-def start_of(method: Method, inputs: int, outputs: int, rng: np.random.Generator, real: type) -> np.ndarray:
-    """Initial weights (inputs, outputs): uniform in the grid's box, rounded to nearest where the method lives on the
-    grid; uniform with variance 2 / (inputs + outputs) in full precision (Glorot and Bengio 2010)."""
-    u, box = rng.uniform(-1.0, 1.0, (inputs, outputs)), box_of(method)
-    if isinstance(method, SGD) or box is None:
+def _spec(method: Method | QAT, real: type, box: Box, inputs: int) -> Any:
+    return method.lower(real, box, inputs) if isinstance(method, QAT) else method.lower(real, box)
+
+
+def start_of(method: Any, inputs: int, outputs: int, rng: np.random.Generator, real: type) -> np.ndarray:
+    """Initial weights (inputs, outputs): uniform in the box, rounded to nearest where the method lives on the grid;
+    uniform with variance 2 / (inputs + outputs) where there is no box (Glorot and Bengio 2010)."""
+    u, box = rng.uniform(-1.0, 1.0, (inputs, outputs)), box_of(method, inputs)
+    if box is None:
         return (u * np.sqrt(6 / (inputs + outputs))).astype(real)
     u = (box[0] + box[1]) / 2 + u * (box[1] - box[0]) / 2
+    if isinstance(method, QAT):
+        return method.start(u, inputs).astype(real)
     return (u if isinstance(method, BC) else NearestRounding(method.grid)(u)).astype(real)
+
+
+def given_start(method: Any, x: np.ndarray) -> np.ndarray:
+    """First weights (inputs, outputs) from those x of an earlier run: as they are, or for a method on a box with the
+    root mean square of a uniform start, held to the box, and rounded where the method lives on the grid."""
+    box = box_of(method, len(x))
+    if box is None:
+        return x
+    middle, half = (box[0] + box[1]) / 2, (box[1] - box[0]) / 2
+    rms = float(np.sqrt(np.mean(x.astype(np.float64) ** 2))) or 1.0
+    held = np.clip(middle + x.astype(np.float64) * (half / np.sqrt(3) / rms), *box)
+    return held if isinstance(method, BC | QAT) else NearestRounding(method.grid)(held)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .layers import EPSILON, Layer, Network, activate, passes
+from .layers import EPSILON, Layer, Network, activate, onward, passes
 
 
 def cross_entropy(scores: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
@@ -34,11 +34,12 @@ class Tape(NamedTuple):
 
 
 class Gradient(NamedTuple):
-    """Gradients of the loss with respect to a layer's arrays, of their shapes; `gain` is None in a plain layer."""
+    """Gradients of the loss with respect to a layer's arrays, of their shapes; None where there are none."""
 
     weight: np.ndarray
     shift: np.ndarray
     gain: np.ndarray | None
+    scales: np.ndarray | None = None  # (2,): of a staircase
 
 
 def forward(network: Network, X: np.ndarray) -> tuple[np.ndarray, list[Tape]]:
@@ -50,7 +51,7 @@ def forward(network: Network, X: np.ndarray) -> tuple[np.ndarray, list[Tape]]:
     for i, layer in enumerate(network.layers):
         kept = _forward(layer, h)
         tape.append(kept)
-        h = kept.a if i == len(network.layers) - 1 else activate(network.activations, kept.a)
+        h = kept.a if i == len(network.layers) - 1 else onward(network.activations, layer, kept.a)
     return h, tape
 
 
@@ -76,10 +77,14 @@ def backward(network: Network, tape: Sequence[Tape], gradient: np.ndarray) -> li
     found: list[Gradient] = []
     for i in reversed(range(len(network.layers))):
         layer, kept = network.layers[i], tape[i]
+        scales = None
         if i < len(network.layers) - 1:
+            if layer.staircase is not None:
+                h = activate(network.activations, kept.a)
+                gradient, scales = layer.staircase.backward(h, tape[i + 1].h, gradient)
             gradient = np.where(passes(network.activations, kept.a), gradient, gradient.dtype.type(0))
         shift, gain, gradient = _through_normalisation(layer, kept, gradient)
-        found.append(Gradient(kept.h.T @ gradient, shift, gain))
+        found.append(Gradient(kept.h.T @ gradient, shift, gain, scales))
         if i:
             gradient = gradient @ layer.weight.T
     return found[::-1]

@@ -6,6 +6,8 @@ precision (gains, shifts, a real last layer), take the optimizer's direction u w
     w <- Q(w - alpha u)                       R, SR
     w_r <- Pi(w_r - alpha u), w = Q(w_r)      BC, Pi on the grid's box
     w <- w - alpha u                          full precision
+
+QAT and Sigmoids multiply the gradient by a derivative of their own before the optimizer sees it.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,14 +19,14 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from .. import _check
-from ..methods import SGD
-from .layers import Layer, Network, calibrated
-from .parameters import Moving, fill, start_of
-from .passes import Gradient, Tape, backward, cross_entropy, forward
+from .layer_training import Arrays, LayerInTraining
+from .layers import Network, activate, calibrated
+from .parameters import fill
+from .passes import backward, cross_entropy, forward
 from .settings import Settings
+from .staircase import SAMPLES, QuantizedActivation
 
-RUNNING = 0.1  # weight of a batch in the running statistics
-START, ORDER = 0, 1  # with the seed, the keys of NumPy's generators
+ORDER, SAMPLE = 1, 2  # with the seed, the keys of NumPy's generators; 0 is the start's
 
 Checkpoint = dict[str, np.ndarray]
 
@@ -45,6 +47,7 @@ def train(
     progress: Callable[[float], None] | None = None,
     checkpoint: Callable[[int, Checkpoint], None] | None = None,
     resume: Mapping[str, np.ndarray] | None = None,
+    start: Mapping[str, np.ndarray] | None = None,
 ) -> Trained:
     """Train a network to tell classes apart by cross entropy.
 
@@ -55,6 +58,8 @@ def train(
         progress: called after every batch with the share that is done.
         checkpoint: called after every epoch with the number of epochs done and all the arrays that `resume` needs.
         resume: such arrays, of a run with these settings and data: the result is that of a run that never stopped.
+        start: such arrays of another run, of layers of the same sizes: where its parameters ended, this run begins,
+            with moments of its own. Latent weights of a method on a box are brought to the spread of its usual start.
 
     Returns the network as deployed (its means and variances are those of the whole of X), and the history:
         "loss" (epochs,): mean cross entropy of the batches, in nats;
@@ -68,7 +73,7 @@ def train(
     """
     _check.instance("settings", settings, Settings, "Settings(SR(Grid.binary()))")
     X, y, classes, scale = _data(settings, X, y, classes)
-    run = _Run(settings, X, y, classes)
+    run = _Run(settings, X, y, classes, start)
     if resume is not None:
         run.restore(resume)
     with threadpool_limits(1, user_api="blas"):
@@ -124,69 +129,45 @@ class _Record:
     changed_epoch: list[float] = field(default_factory=list)
 
 
-class _LayerInTraining:
-    """What moves in a layer (weight, shift, and gain if normalised), and its running statistics."""
-
-    def __init__(self, settings: Settings, inputs: int, outputs: int, index: int, plain: bool) -> None:
-        method, real = SGD() if plain else settings.method, settings.real
-        rng = np.random.default_rng([settings.seed, START, index])
-        starts = [start_of(method, inputs, outputs, rng, real), np.zeros(outputs, real), np.ones(outputs, real)]
-        self.moving = [
-            Moving(method if i == 0 else SGD(), start, 3 * index + i, settings.seed, settings.optimizer)
-            for i, start in enumerate(starts[: 2 if plain else 3])
-        ]
-        self.statistics: list[np.ndarray] = [] if plain else [np.zeros(outputs, real), np.ones(outputs, real)]
-
-    @property
-    def layer(self) -> Layer:
-        return Layer(*(moving.weight for moving in self.moving), *self.statistics)
-
-    def step(self, rule: Any, alpha: float, t: int, gradient: Gradient) -> np.ndarray:
-        """Move everything; (2,) how many weights of the matrix have changed, see `Moving.step`."""
-        given = [g for g in gradient if g is not None]  # a plain layer has no gain
-        counts, *_ = [moving.step(rule, alpha, t, g) for moving, g in zip(self.moving, given, strict=True)]
-        return counts
-
-    def observe(self, t: int, kept: Tape) -> None:
-        """Update the running statistics from a batch of step t."""
-        if kept.mean is not None and kept.variance is not None:
-            share, n = max(RUNNING, 1 / t), len(kept.h)  # at first a plain mean, which forgets where it began
-            for mine, new in zip(self.statistics, (kept.mean, kept.variance * (n / max(n - 1, 1))), strict=True):
-                mine += mine.dtype.type(share) * (new - mine)
-
-
 class _Run:
-    def __init__(self, settings: Settings, X: np.ndarray, y: np.ndarray, classes: int) -> None:
+    def __init__(self, settings: Settings, X: np.ndarray, y: np.ndarray, classes: int, start: Arrays | None) -> None:
         self.settings, self.X, self.y, self.record = settings, X, y, _Record()
         self.epoch = self.t = 0
+        self.steps = settings.epochs * -(-len(X) // settings.batch_size)
         sizes = X.shape[1], *settings.hidden, classes
         last = len(sizes) - 2
         self.layers = [
-            _LayerInTraining(settings, a, b, i, plain=i == last and settings.output == "real")
+            LayerInTraining(settings, a, b, i, i == last and settings.output == "real", start)
             for i, (a, b) in enumerate(pairwise(sizes))
         ]
         self.quantized = [layer for layer in self.layers if layer.statistics]
         self.total = max(1, sum(layer.moving[0].x.size for layer in self.quantized))
+        if isinstance(settings.activations, QuantizedActivation):
+            self._quantize_activations(settings.activations)
+
+    def _quantize_activations(self, activation: QuantizedActivation) -> None:
+        """Give every hidden layer its staircase, from some rows and the layers before it."""
+        rng = np.random.default_rng([self.settings.seed, SAMPLE])
+        rows = rng.permutation(len(self.X))[:SAMPLES]
+        for i, layer in enumerate(self.layers[:-1]):
+            scores, _ = forward(Network(tuple(before.layer for before in self.layers[: i + 1])), self.X[rows])
+            layer.quantize_activations(activation, activate("relu", scores))
 
     @property
     def network(self) -> Network:
         """The network as deployed now; its arrays follow the training."""
-        return Network(tuple(layer.layer for layer in self.layers), self.settings.activations)
+        return Network(tuple(layer.layer for layer in self.layers), self.settings.activation)
 
     def deployed(self) -> Network:
         """A copy of the network, as it is deployed in the end."""
         nearest = self.settings.deploy == "nearest"
-        layers = [
-            Layer(layer.moving[0].deployed(nearest), *(a.copy() for a in layer.layer[1:] if a is not None))
-            for layer in self.layers
-        ]
-        return Network(tuple(layers), self.settings.activations)
+        return Network(tuple(layer.deployed(nearest) for layer in self.layers), self.settings.activation)
 
     def one_epoch(self, progress: Callable[[float], None]) -> None:
         settings, network, n = self.settings, self.network, len(self.X)
         batches = batches_of(n, settings.batch_size, settings.seed, self.epoch)
         for layer in self.quantized:
-            layer.moving[0].before[...] = layer.moving[0].w
+            layer.begin(self.epoch)
         loss = 0.0
         for k, rows in enumerate(batches, 1):
             loss += self._step(network, rows) * len(rows) / n
@@ -204,7 +185,7 @@ class _Run:
                 raise ValueError(f"learning_rate must be smaller than {rate:g}, or X scaled: the loss became {loss}")
             gradients = backward(network, tape, gradient)
         self.t += 1
-        rule, alpha, changed = self.settings.rule(self.t), self.settings.rate(self.epoch), np.zeros(2)
+        rule, alpha, changed = self.settings.rule(self.t), self.settings.rate_at(self.t, self.steps), np.zeros(2)
         for layer, g, kept in zip(self.layers, gradients, tape, strict=True):
             counts = layer.step(rule, alpha, self.t, g)
             if layer.statistics:
@@ -220,15 +201,15 @@ class _Run:
         for i, layer in enumerate(self.layers):
             for j, moving in enumerate(layer.moving):
                 found |= {f"{i}.{j}.{name}": array for name, array in moving.state()}
-            found |= {f"{i}.statistics.{j}": array.copy() for j, array in enumerate(layer.statistics)}
+            found |= {name: array.copy() for name, array in layer.fixed().items()}
         return found | {"epoch": np.array(self.epoch), "t": np.array(self.t)}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         for i, layer in enumerate(self.layers):
             for j, moving in enumerate(layer.moving):
                 moving.restore(f"{i}.{j}", arrays)
-            for j, array in enumerate(layer.statistics):
-                fill(array, f"{i}.statistics.{j}", arrays)
+            for name, array in layer.fixed().items():
+                fill(array, name, arrays)
         for name, values in vars(self.record).items():
             values[:] = arrays[f"record.{name}"].tolist()
         self.epoch, self.t = int(arrays["epoch"]), int(arrays["t"])

@@ -38,7 +38,7 @@ def test_gradients_are_finite_differences(hidden, output, rows):
     scores, tape = forward(network, X)
     gradients = backward(network, tape, cross_entropy(scores, y)[1])
     for layer, gradient in zip(network.layers, gradients, strict=True):
-        for array, found in zip((layer.weight, layer.shift, layer.gain), gradient, strict=True):
+        for array, found in zip((layer.weight, layer.shift, layer.gain), gradient[:3], strict=True):
             assert (array is None) == (found is None)
             for index in np.ndindex(() if array is None else array.shape) if array is not None else ():
                 before = array[index]
