@@ -29,7 +29,7 @@ class AdamUnmodified(Theorem):
     """
 
     title = "Adam without any modification, whatever its memory"
-    source = "a reading of Schoenbauer et al. 2024 (of the abstract, at given rates; 5% and any β2 are ours; compare with the paper)"
+    source = "a reading of Schoenbauer et al. 2024 (abstract; 5%, η and any β2 are ours; compare with the paper)"
     statement = r"\tfrac1n\sum_j\lvert w_{T+1,j}-u_{T+1,j}\rvert\le\tfrac1{20}\tau,\quad T=\tau/\eta,\ \eta\le10^{-3}"
     expected = Verdict.VIOLATED
     figure = "schoenbauer2024_equivalence"
