@@ -10,7 +10,7 @@ from qtheory import plotting
 from qtheory.statistics import mean_interval
 from qtheory.surrogates import DSQ, EWGS, STE, Levels
 from qtheory.theorems.schoenbauer2024 import binary_sign, boundary_jump, weight_decay
-from qtheory.theorems.schoenbauer2024._failures import remainder
+from qtheory.theorems.schoenbauer2024._steps import remainder
 from qtheory.theorems.schoenbauer2024.binary_sign import SignCase
 from qtheory.theorems.schoenbauer2024.boundary_jump import JumpCase
 from qtheory.theorems.schoenbauer2024.weight_decay import DecayCase

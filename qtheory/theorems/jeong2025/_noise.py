@@ -16,8 +16,7 @@ from ..._check import Vector
 from ...two_layer import TwoLayer
 from ...two_layer.recovery import latent
 from .._base import Case, Checked, Role, Verdict
-
-MOST_COORDINATES = 14  # whose 2^n vertices are enumerated
+from ._finite import MOST, vertices
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,12 +75,6 @@ def pace(p: TwoLayer) -> float:
         return 1.0
 
 
-def vertices(n: int) -> np.ndarray:
-    """(2^n, n) int8: all patterns of signs; the first is all 1."""
-    bits = np.arange(2**n)[:, None] >> np.arange(n) & 1
-    return (1 - 2 * bits).astype(np.int8)
-
-
 def whole_gradient(p: TwoLayer, patterns: np.ndarray) -> np.ndarray:
     """(P, n) int64: N g(q) in units of the gradient's lattice, exactly."""
     return np.rint(p.coarse_gradient(patterns) * p.samples / p.lattice.gradient).astype(np.int64)
@@ -114,8 +107,8 @@ class Perturbation:
 @lru_cache(maxsize=32)
 def perturbation(p: TwoLayer) -> Perturbation:
     """Perturbation of a data set. ValueError for more than 14 coordinates."""
-    if p.n > MOST_COORDINATES:
-        raise ValueError(f"n is {p.n}: expected at most {MOST_COORDINATES}, whose vertices can be enumerated")
+    if p.n > MOST:
+        raise ValueError(f"n is {p.n}: expected at most {MOST}, whose vertices can be enumerated")
     patterns = vertices(p.n)
     wrong = patterns != p.teacher
     distance = wrong.sum(axis=1)

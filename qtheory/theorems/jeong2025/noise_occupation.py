@@ -42,7 +42,7 @@ class NoiseOccupation(Theorem):
         kind = type(instance).__name__
         yield Checked("the case is a NoiseCase", isinstance(instance, NoiseCase), f"it is of type {kind}")
         p = instance.problem
-        few = p.n <= _noise.MOST_COORDINATES
+        few = p.n <= _noise.MOST
         yield Checked("the vertices can be enumerated", few, f"n = {p.n}")
         free = _noise.coupling(p) is not None
         yield Checked("g_k(q) = s_k (q_k - w*_k) - e_k", free, f"in integers, over 2^{p.n} vertices")

@@ -44,7 +44,7 @@ class NoiseReturn(Theorem):
         kind = type(instance).__name__
         yield Checked("the case is a NoiseCase", isinstance(instance, NoiseCase), f"it is of type {kind}")
         p = instance.problem
-        few = p.n <= _noise.MOST_COORDINATES
+        few = p.n <= _noise.MOST
         yield Checked("the vertices can be enumerated", few, f"n = {p.n}")
         found = perturbation(p)
         yield Checked("s_k > 0", bool((found.speed > 0).all()), f"least s_k = {found.speed.min():.4g}")

@@ -9,7 +9,7 @@ from ..._check import Vector
 from ...statistics import Interval, share_interval
 from ...two_layer import TwoLayer, recover
 from .._base import Case, Checked, Claim, Role, Theorem
-from ._noise import MOST_COORDINATES, Perturbation, outside, perturbation, wrong_claim
+from ._noise import MOST, Perturbation, outside, perturbation, wrong_claim
 
 TARGET = 0.1  # the share of data sets that may fail
 BY = ("certificate", "recovery")
@@ -69,7 +69,7 @@ class Standardization(Theorem):
         kind = type(instance).__name__
         yield Checked("the case is a DataCase", isinstance(instance, DataCase), f"it is of type {kind}")
         yield Checked("success is defined", instance.by in BY, f"by {instance.by!r}, one of {BY}")
-        few = instance.by == "recovery" or instance.n <= MOST_COORDINATES
+        few = instance.by == "recovery" or instance.n <= MOST
         yield Checked("the vertices can be enumerated", few, f"n = {instance.n}")
 
     def claim(self, instance: DataCase) -> Claim:

@@ -16,11 +16,10 @@ import numpy as np
 from ...statistics import Interval
 from ...surrogates import DSQ, EWGS, BinaryTanh, Clipped, Levels, Surrogate
 from ...twins import Adam, Drawn, Momentum, Pair, twins
-from .._base import Case, Checked, Claim, Role, Verdict
+from .._base import Case, Checked, Claim
 from ._estimators import Tent, Wave, steepest, width
+from ._steps import OUTSIDE, WRONG, phi
 
-WRONG: dict = {"role": Role.CONTROL, "expected": Verdict.VIOLATED}
-OUTSIDE: dict = {"role": Role.CONTROL, "expected": Verdict.OUT_OF_SCOPE}
 RESOLUTION = 1e-5  # of upper bounds that are attained, relative
 PLAIN = Momentum(0.0)  # SGD
 UNIT = float(np.finfo(float).eps)
@@ -97,11 +96,6 @@ class TwinCase(Case):
     def at(self, **changes: Any) -> "TwinCase":
         """The same with changes."""
         return replace(self, **changes)
-
-
-def phi(x: float) -> float:
-    """φ(x) = -log(1 - x) - x for x < 1: what M can bend over a step, in units of α / Λ."""
-    return x * x * (0.5 + x * (1 / 3 + x * (0.25 + x * 0.2))) if x < 1e-3 else -math.log1p(-x) - x
 
 
 def product(s: Surrogate) -> Iterable[Checked]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...statistics import Interval
 from .._base import Case, Checked, Claim, Theorem
-from ._failures import EDGE, OUTSIDE, SOURCE, WRONG
+from ._steps import EDGE, OUTSIDE, SOURCE, WRONG
 
 Row = list[Fraction]
 

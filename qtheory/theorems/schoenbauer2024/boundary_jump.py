@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from ...statistics import Interval
 from .._base import Case, Checked, Claim, Theorem
-from ._failures import EDGE, OUTSIDE, SOURCE, WRONG
+from ._steps import EDGE, OUTSIDE, SOURCE, WRONG
 
 
 @dataclass(frozen=True, kw_only=True)

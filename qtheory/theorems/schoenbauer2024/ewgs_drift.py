@@ -11,7 +11,7 @@ import numpy as np
 from ...statistics import Interval
 from ...surrogates import EWGS, Levels
 from .._base import Case, Checked, Claim, Theorem
-from ._failures import EDGE, OUTSIDE, SOURCE, WRONG, P, binomial_tail, ewgs_step, nearest
+from ._steps import EDGE, OUTSIDE, SOURCE, WRONG, P, binomial_tail, ewgs_step, nearest
 
 
 class Law(NamedTuple):

@@ -10,7 +10,7 @@ from ..._check import Vector
 from ...statistics import Interval
 from ...surrogates import DSQ, STE, BinaryTanh, Clipped, Levels, Surrogate
 from .._base import Case, Checked, Claim, Theorem
-from ._failures import EDGE, OUTSIDE, SOURCE, WRONG, remainder
+from ._steps import EDGE, OUTSIDE, SOURCE, WRONG, remainder
 
 GRID = Levels.uniform(2)
 MESH = 4001  # points at which d is looked at, between which its Lipschitz constant holds

@@ -10,7 +10,7 @@ import numpy as np
 from ...statistics import Interval
 from ...surrogates import DSQ, Clipped, Levels
 from .._base import Case, Checked, Claim, Theorem
-from ._failures import EDGE, OUTSIDE, SOURCE, WRONG, remainder
+from ._steps import EDGE, OUTSIDE, SOURCE, WRONG, remainder
 
 
 @dataclass(frozen=True, kw_only=True)

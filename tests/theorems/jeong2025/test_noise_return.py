@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from qtheory.statistics import share_interval
 from qtheory.theorems.jeong2025 import _noise
-from qtheory.theorems.jeong2025._noise import NoiseCase, perturbation, vertices
+from qtheory.theorems.jeong2025._noise import NoiseCase, perturbation
 from qtheory.theorems.jeong2025.noise_return import THEOREM, longest_absence, lower, mean_distances, run_in, upper
 from qtheory.two_layer import TwoLayer, recover
 from tests.theorems.checks import about, shipped, value
@@ -50,11 +50,6 @@ def test_the_numbers_are_those_of_the_definition():
     rest = [(eps + rho)[i] / wrong[i].sum() for i in range(16) if wrong[i].any()]
     assert found.low == about(max(-r[r < 0].sum() for r in rest))
     assert found.high == about(max(r[r > 0].sum() for r in rest))
-
-
-def test_vertices_are_all_patterns_once():
-    found = vertices(5)
-    assert found.shape == (32, 5) and len(np.unique(found, axis=0)) == 32 and (found[0] == 1).all()
 
 
 def test_the_weights_leave_and_return_for_ever():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from qtheory.surrogates import EWGS, Levels
 from qtheory.testing import numbers
 from qtheory.theorems.schoenbauer2024 import ewgs_drift
-from qtheory.theorems.schoenbauer2024._failures import P, binomial_tail, ewgs_step, nearest
+from qtheory.theorems.schoenbauer2024._steps import P, binomial_tail, ewgs_step, nearest
 from qtheory.theorems.schoenbauer2024.ewgs_drift import LAWS, LEVELS, THEOREM, EWGSCase
 from tests.theorems.checks import about, shipped
 

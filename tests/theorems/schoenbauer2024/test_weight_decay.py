@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from qtheory.surrogates import DSQ, STE, Levels
 from qtheory.testing import numbers
 from qtheory.theorems.schoenbauer2024 import weight_decay
-from qtheory.theorems.schoenbauer2024._failures import phi, remainder
+from qtheory.theorems.schoenbauer2024._steps import phi, remainder
 from qtheory.theorems.schoenbauer2024.weight_decay import GRID, THEOREM, DecayCase
 from tests.theorems.checks import about, shipped
 

@@ -1,4 +1,4 @@
-"""What the statements about failures of the equivalence share: roles, exact steps, and the constant of one step."""
+"""What the statements share besides twin runs: roles of controls, exact steps, and the constant of one step."""
 
 import math
 from collections.abc import Sequence
