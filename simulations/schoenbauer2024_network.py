@@ -3,13 +3,11 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-import click
 import numpy as np
 from _figure import Picture, main
-from _kept import Case, Kept
-from li2017_networks import NAMES, images
+from _networks import JOBS, NAMES, Case, images, network_sweep, one_thread, scale_of
 
-from qtheory import datasets, plotting
+from qtheory import plotting
 from qtheory.statistics import ErrorBudget, Interval, mean_interval
 
 SEED, FAILURE, BATCH, BITS, SHARPNESS = 2024, 0.01, 128, 2, 6.5
@@ -48,14 +46,6 @@ class Scale(NamedTuple):
 SGD_RATES, ADAM_RATES = (0.001, 0.003, 0.01, 0.03, 0.1), (0.0001, 0.0003, 0.001, 0.003, 0.01)
 QUICK = Scale("digits", 1200, (32, 32), 12, 5, SGD_RATES[::2], ADAM_RATES[::2])
 FULL = Scale("fashion-mnist", 6000, (96, 96), 5, 5, SGD_RATES, ADAM_RATES)
-
-
-def scale_of(quick: bool) -> Scale:
-    """The digits where it must be quick, or where Fashion-MNIST is absent."""
-    if quick or datasets.find_fashion_mnist():
-        return QUICK if quick else FULL
-    click.echo("Fashion-MNIST was not found: the digits instead, see qtheory.datasets.find_fashion_mnist", err=True)
-    return QUICK
 
 
 def cases(scale: Scale) -> list[Case]:
@@ -114,6 +104,7 @@ def trained(case: Case, method: Any, rate: float, epochs: int) -> Run:
     return Run(np.concatenate(first), np.concatenate(weights), np.concatenate(latent), path, answers, accuracy)
 
 
+@one_thread
 def run(case: Case) -> dict[str, Any]:
     """DSQ against each of the others."""
     from qtheory.methods import QAT
@@ -129,7 +120,7 @@ def run(case: Case) -> dict[str, Any]:
     }
     mapped = "twin" if optimizer == "sgd" else "other"  # the recipe that starts at M(w_0) promises u = M(w), not u = w
     pairs = {name: compared(base, other, name == mapped) for name, other in runs.items()}
-    return {"case": case, "accuracy": base.accuracy, **pairs}
+    return {"accuracy": base.accuracy, **pairs}
 
 
 def compared(a: Run, b: Run, mapped: bool) -> dict[str, float]:
@@ -148,7 +139,11 @@ def compared(a: Run, b: Run, mapped: bool) -> dict[str, float]:
     }
 
 
-KEPT = Kept("schoenbauer2024_network", run, (run, compared, trained, estimator, images), (SEED, BATCH, OPTIMIZERS))
+def finished(every: list[Case], jobs: int) -> list[dict[str, Any]]:
+    """The results of all comparisons."""
+    code = compared, trained, estimator, Run
+    constants = SEED, BATCH, BITS, SHARPNESS, JITTER, SCALEDOWN, LONGER, OPTIMIZERS
+    return network_sweep(run, code, constants).run(every, jobs=jobs)
 
 
 # What the runs say
@@ -189,17 +184,17 @@ def judge(found: dict[float, list[dict]], share: float) -> list[dict[str, Any]]:
     return rows
 
 
-def draw(quick: bool) -> Picture:
-    scale = scale_of(quick)
+def draw(quick: bool, jobs: int = -1) -> Picture:
+    scale = scale_of(quick, QUICK, FULL)
     every = cases(scale)
-    KEPT.finish(every, scale.dataset)
+    results = finished(every, jobs)
     fig, axes = plotting.panels(4, 3, size=(7.6, 8.6))
     share, data = ErrorBudget(FAILURE, 2 * len(every) // scale.seeds).share, {}
     for column, name in enumerate(OPTIMIZERS):
         found: dict[float, list] = {}
-        for case in every:
+        for case, result in zip(every, results, strict=True):
             if case["name"] == name:
-                found.setdefault(case["rate"], []).append(KEPT.result(case))
+                found.setdefault(case["rate"], []).append(result)
         panels = {m: panel(axes[row, column], found, m, row == 3 and column == 0) for row, m in enumerate(MEASURES)}
         accuracies = {str(rate): [r["accuracy"] for r in results] for rate, results in found.items()}
         accuracies = {rate: mean_interval(values, failure=FAILURE) for rate, values in accuracies.items()}
@@ -240,4 +235,6 @@ def words(scale: Scale, data: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    main("schoenbauer2024_network", draw)
+    import schoenbauer2024_network  # by its name: that is how other processes find it
+
+    main("schoenbauer2024_network", schoenbauer2024_network.draw, JOBS)

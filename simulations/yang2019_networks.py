@@ -5,13 +5,11 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
-import click
 import numpy as np
 from _figure import Picture, main
-from _kept import Case, Kept
-from li2017_networks import NAMES, images
+from _networks import JOBS, NAMES, Case, images, network_sweep, one_thread, scale_of
 
-from qtheory import datasets, plotting
+from qtheory import plotting
 from qtheory.statistics import ErrorBudget, Interval, mean_interval
 
 SEED, FAILURE, BATCH, RATE, SLOPE = 2019, 0.01, 128, 0.003, 10.0
@@ -36,14 +34,6 @@ class Scale(NamedTuple):
 
 QUICK = Scale("digits", 1200, (48, 48), 6, 9, 8)
 FULL = Scale("fashion-mnist", 6000, (96, 96), 4, 9, 6)
-
-
-def scale_of(quick: bool) -> Scale:
-    """The digits where it must be quick, or where Fashion-MNIST is absent."""
-    if quick or datasets.find_fashion_mnist():
-        return QUICK if quick else FULL
-    click.echo("Fashion-MNIST was not found: the digits instead, see qtheory.datasets.find_fashion_mnist", err=True)
-    return QUICK
 
 
 def rows() -> list[str]:
@@ -124,6 +114,7 @@ def weights_of(kind: str, w: str) -> Any:
     return BC(StochasticRounding(Grid.binary() if w == "1" else Grid(1 / levels[-1], box=(-1.0, 1.0))))
 
 
+@one_thread
 def run(case: Case) -> dict[str, Any]:
     """Train as the row says, and test."""
     from qtheory.networks import QuantizedActivation
@@ -172,11 +163,11 @@ def gaps(job: Job, settings: Any, kept: dict[int, dict]) -> dict[str, Any]:
     return {"gaps": found}
 
 
-KEPT = Kept(
-    "yang2019_networks", run,
-    (run, three_phases, gaps, weights_of, full_precision, Job, data, images),
-    (SEED, BATCH, RATE, SLOPE, WEIGHTS, LINEAR, ACTIVATIONS, GAPS),
-)  # fmt: skip
+def finished(every: list[Case], jobs: int) -> list[dict[str, Any]]:
+    """The results of all runs."""
+    code = three_phases, gaps, weights_of, full_precision, Job, data
+    constants = SEED, BATCH, RATE, SLOPE, WEIGHTS, LINEAR, ACTIVATIONS, GAPS
+    return network_sweep(run, code, constants).run(every, jobs=jobs)
 
 
 # What the runs say
@@ -255,13 +246,12 @@ def claim_panel(ax, judged: list[dict[str, Any]]) -> None:
     ax.set(xlabel="difference of test errors (points)", title="Claims: differences > 0")
 
 
-def draw(quick: bool) -> Picture:
-    scale = scale_of(quick)
+def draw(quick: bool, jobs: int = -1) -> Picture:
+    scale = scale_of(quick, QUICK, FULL)
     every = cases(scale)
-    KEPT.finish(every, scale.dataset)
     results: dict[str, list[dict]] = {}
-    for case in every:
-        results.setdefault(case["row"], []).append(KEPT.result(case))
+    for case, result in zip(every, finished(every, jobs), strict=True):
+        results.setdefault(case["row"], []).append(result)
     found = {row: np.array([r["error"] for r in kept]) for row, kept in results.items()}
     judged = compared(found, ErrorBudget(FAILURE, len(claims())).share)
     fig, axes = plotting.panels(2, 2, size=(7.6, 6.4))
@@ -297,4 +287,6 @@ def words(scale: Scale, judged: list[dict[str, Any]]) -> str:
 
 
 if __name__ == "__main__":
-    main("yang2019_networks", draw)
+    import yang2019_networks  # by its name: that is how other processes find it
+
+    main("yang2019_networks", yang2019_networks.draw, JOBS)
