@@ -1,4 +1,4 @@
-"""The command line: qtheory list | show | verify."""
+"""The command line: qtheory list | show | verify | pack | predict | bench."""
 
 import json
 import sys
@@ -91,3 +91,58 @@ def verify(
     else:
         report.print_run(run, [path, *figures])
     sys.exit(INTERRUPTED if run.interrupted else UNEXPECTED if run.unexpected() else 0)
+
+
+@main.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="[default: MODEL.packed.safetensors]")
+@click.option("--order", default=None, metavar="A,B,...", help="The modules, first to last.  [default: by name]")
+@click.option("--latent", is_flag=True, help="The signs of the weights are meant, but in the last layer.")
+@click.option("--signs", is_flag=True, help="The first layer takes the signs of its inputs.")
+@click.option("--scale", type=float, default=1.0, show_default=True, help="Inputs are divided by it: a power of 2.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+def pack(
+    model: Path, out: Path | None, order: str | None, latent: bool, signs: bool, scale: float, as_json: bool
+) -> None:
+    """Pack a network with binary weights and sign activations.
+
+    MODEL is a safetensors file of a PyTorch state dict: linear layers, batch normalisation.
+    """
+    from .inference import _commands
+
+    chosen = None if order is None else order.split(",")
+    said = _commands.pack(model, out, order=chosen, latent=latent, signs=signs, scale=scale)
+    click.echo(json.dumps(said) if as_json else _commands.packed_line(said))
+
+
+@main.command()
+@click.argument("model")
+@click.argument("images")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output, with scores.")
+def predict(model: str, images: str, as_json: bool) -> None:
+    """Labels of images, one a line, by a packed network.
+
+    MODEL is a file of `qtheory pack`, or "demo", which comes with qtheory and reads digits. IMAGES is an IDX file
+    (plain or gzipped), .npy or .csv (a row an image, commas between the numbers), or "digits", scikit-learn's.
+    """
+    from .inference import _commands
+
+    said = _commands.predict(model, images)
+    click.echo(json.dumps(said, ensure_ascii=False) if as_json else "\n".join(map(str, said["labels"])))
+
+
+@main.group()
+def bench() -> None:
+    """Speed on this machine."""
+
+
+@bench.command("inference")
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder for a figure.  [default: none]")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+def bench_inference(out: Path | None, as_json: bool) -> None:
+    """Packed products beside NumPy's float32 products: a table, and a figure with --out."""
+    from .inference import _bench
+
+    rows = _bench.measure()
+    paths = [] if out is None else _bench.draw(rows, out)
+    click.echo(json.dumps(rows) if as_json else "\n".join([*_bench.lines(rows), *map(str, paths)]))

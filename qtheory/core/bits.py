@@ -41,6 +41,19 @@ def pack_into(x, words):
 
 
 @jit(nogil=True)
+def pack_below_into(x, thresholds, words):
+    """Overwrite words (R, ceil(n / 64)) uint64 with the bits x (R, n) < thresholds (n,); a NaN counts as 0."""
+    wide()
+    n = x.shape[1]
+    for i in range(x.shape[0]):
+        for w in range(words.shape[1]):
+            word, first = np.uint64(0), WORD * w
+            for k in range(min(WORD, n - first)):
+                word |= np.uint64(x[i, first + k] < thresholds[first + k]) << np.uint64(k)
+            words[i, w] = word
+
+
+@jit(nogil=True)
 def unpack_into(words, x):
     """Overwrite x (R, n) int8 with the signs that words (R, ceil(n / 64)) hold."""
     wide()
@@ -122,6 +135,42 @@ def pack(signs):
     words = np.zeros((*x.shape[:-1], width(x.shape[-1])), np.uint64)
     pack_into(x.reshape(_rows(x), x.shape[-1]), words.reshape(_rows(x), words.shape[-1]))
     return words
+
+
+def pack_below(values, thresholds):
+    """The words (..., ceil(n / 64)) uint64 of the bits value < threshold, exact: the signs of value - threshold.
+
+    values: (..., n) bool, int8, uint8, float16, float32 or float64; thresholds: one float64, or (n,).
+
+    Raises: ValueError for other shapes or dtypes, or a NaN.
+    """
+    x = np.asarray(values)
+    if x.ndim == 0 or x.dtype.newbyteorder("=") not in _PACKABLE:
+        raise ValueError(f"values must be an array of bytes, bools or floats, got shape {x.shape}, dtype {x.dtype}")
+    t = np.asarray(thresholds)
+    if t.shape not in ((), x.shape[-1:]) or t.dtype.kind not in "biuf":
+        raise ValueError(f"thresholds must be one or {x.shape[-1]} real numbers, got shape {t.shape}, dtype {t.dtype}")
+    for name, array in ("values", x), ("thresholds", t):
+        if array.dtype.kind == "f" and np.isnan(array).any():
+            raise ValueError(f"{name} must be numbers, got {int(np.isnan(array).sum())} NaN")
+    x, t = _comparable(x, np.broadcast_to(t, x.shape[-1:]).astype(np.float64))
+    words = np.zeros((*x.shape[:-1], width(x.shape[-1])), np.uint64)
+    pack_below_into(x.reshape(_rows(x), x.shape[-1]), t, words.reshape(_rows(x), words.shape[-1]))
+    return words
+
+
+_PACKABLE = [np.dtype(t) for t in (np.bool_, np.int8, np.uint8, np.float16, np.float32, np.float64)]
+
+
+def _comparable(x, t):
+    """x, and the least t' of its kind that is not below t: then x < t and x < t' are the same."""
+    if x.dtype.kind != "f":
+        return np.ascontiguousarray(x, np.int16), np.clip(np.ceil(t), -(2**14), 2**14).astype(np.int16)
+    if x.dtype.itemsize == 8:
+        return np.ascontiguousarray(x, np.float64), t
+    with np.errstate(over="ignore"):
+        least = t.astype(np.float32)
+    return np.ascontiguousarray(x, np.float32), np.where(least < t, np.nextafter(least, np.float32(np.inf)), least)
 
 
 def unpack(words, n):
