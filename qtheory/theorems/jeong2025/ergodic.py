@@ -30,8 +30,9 @@ class Ergodic(Theorem):
         largest one from 0, in units of its bound; "sign", how many signs of averages are wrong; "probability", of
         ε_0 > 1/2 (over `stricter`), from `trials` data sets.
     Errors raised: none of its own.
-    References: Jeong, Xin, Yin, Beyond Discreteness (2025), for the setting; exponent 2 at second hand, the text was
-        not at hand; proofs/jeong2025/ergodic.md.
+    References: Jeong, Xin, Yin, Beyond Discreteness (2025), arXiv:2505.18113, its second version titled Sample
+        Complexity Analysis of Straight-Through Estimator for 1-bit Quantization, for the setting; exponent 2 at second
+        hand, the text was not at hand; proofs/jeong2025/ergodic.md.
     """
 
     title = "Order n^2 samples: the averaged signs are the teacher's"

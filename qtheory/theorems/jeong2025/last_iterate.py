@@ -30,8 +30,8 @@ class LastIterate(Theorem):
         reached (for good, without label noise), in units of the first and of the second bound; "probability", of β > 1,
         and "both", of β > 1 or ε_0 > 1 (1 over `stricter`), from `trials` data sets.
     Errors raised: none of its own.
-    References: derived here, for the setting of Jeong, Xin, Yin (2025), whose full text was not at hand;
-        proofs/jeong2025/last_iterate.md.
+    References: derived here, for the setting of Jeong, Xin, Yin (2025), arXiv:2505.18113, whose full text was not at
+        hand; proofs/jeong2025/last_iterate.md.
     """
 
     title = "Order n^(5/2) samples: the teacher is reached"

@@ -28,8 +28,9 @@ class LastIterateSimple(Theorem):
         good, without label noise), in units of its bound; "probability", of ε_0 > 1/n (over `stricter`), from `trials`
         data sets.
     Errors raised: none of its own.
-    References: Jeong, Xin, Yin, Beyond Discreteness (2025), for the setting; exponent 4 at second hand, the text was
-        not at hand; proofs/jeong2025/last_iterate_simple.md.
+    References: Jeong, Xin, Yin, Beyond Discreteness (2025), arXiv:2505.18113, its second version titled Sample
+        Complexity Analysis of Straight-Through Estimator for 1-bit Quantization, for the setting; exponent 4 at second
+        hand, the text was not at hand; proofs/jeong2025/last_iterate_simple.md.
     """
 
     title = "Order n^4 samples: the teacher is reached (simple)"

@@ -26,8 +26,8 @@ class NoiseEscape(Theorem):
     Arguments: the case's problem, starts, step, steps. Measured: least and largest ratio of a stay's length to the
         statement's; the last stay, which the window cuts, is left out.
     Errors raised: ValueError where no stay ends in the window.
-    References: derived here; the recurrence is announced in the abstract of Jeong, Xin and Yin (2025), whose full text
-        was not at hand; proofs/jeong2025/noise_escape.md.
+    References: derived here; the recurrence is announced in the abstract of Jeong, Xin and Yin (2025),
+        arXiv:2505.18113, whose full text was not at hand; proofs/jeong2025/noise_escape.md.
     """
 
     title = "Label noise: w* is left at a step known in advance"

@@ -29,7 +29,8 @@ class NoiseOccupation(Theorem):
     Arguments: the case's problem, starts, step; the window is the least multiple of the period that is at least
         `steps`. Measured: least and largest share over the starts.
     Errors raised: none of its own.
-    References: derived here; the setting is that of Jeong, Xin and Yin (2025); proofs/jeong2025/noise_occupation.md.
+    References: derived here; the setting is that of Jeong, Xin and Yin (2025), arXiv:2505.18113;
+        proofs/jeong2025/noise_occupation.md.
     """
 
     title = "Without sampling error the time at w* is a product over the coordinates"

@@ -27,8 +27,8 @@ class NoiseReturn(Theorem):
     Arguments: the case's problem, starts, step, steps; 2 s_k is the mean push home of k over the vertices, any other
         unit would do. Measured: least and largest mean distance over the starts, which are the same for every seed.
     Errors raised: none of its own.
-    References: derived here; the recurrence is announced in the abstract of Jeong, Xin and Yin (2025), whose full text
-        was not at hand; proofs/jeong2025/noise_return.md.
+    References: derived here; the recurrence is announced in the abstract of Jeong, Xin and Yin (2025),
+        arXiv:2505.18113, whose full text was not at hand; proofs/jeong2025/noise_return.md.
     """
 
     title = "Label noise: the weights return to w* for ever, at mean distance |rho_+|/2"

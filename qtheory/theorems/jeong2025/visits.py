@@ -26,8 +26,8 @@ class Visits(Theorem):
         over starts, k and windows; "first", the largest (first right time) / T_0; "floor", the largest -y_k / ε_0 from
         that time on; "stay", the longest later visit.
     Errors raised: none of its own.
-    References: derived here, for the setting of Jeong, Xin, Yin (2025), whose full text was not at hand;
-        proofs/jeong2025/visits.md.
+    References: derived here, for the setting of Jeong, Xin, Yin (2025), arXiv:2505.18113, whose full text was not at
+        hand; proofs/jeong2025/visits.md.
     """
 
     title = "A sign is wrong at most once more than half the noise that pushes it"

@@ -163,7 +163,7 @@ class Tent(Surrogate):
 
     @property
     def steepest(self) -> float:
-        """A point from which g goes down on either side of it equally steeply: halfway between boundary and level."""
+        """Halfway between boundary and level: g falls on one side of it and rises on the other, equally steeply."""
         return float(self.levels.boundaries[0] + width(self.levels) / 4)
 
     def _slope(self, w: Any) -> Any:

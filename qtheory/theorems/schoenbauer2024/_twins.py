@@ -24,7 +24,7 @@ RESOLUTION = 1e-5  # of upper bounds that are attained, relative
 PLAIN = Momentum(0.0)  # SGD
 UNIT = float(np.finfo(float).eps)
 TWO_BITS = Levels.uniform(2)
-SHARP = DSQ(TWO_BITS, k=6.5)  # the estimator of the published experiments at two bits
+SHARP = DSQ(TWO_BITS, k=6.5)  # the estimator of the authors' public experiment code at two bits
 TENT = Tent(TWO_BITS, steep=0.9 * 2 / width(TWO_BITS))  # Λ = 2.7, from 1 down to 0.1
 STRANGERS: dict = {  # estimators outside the assumptions
     "EWGS": EWGS(TWO_BITS, strength=0.5),

@@ -16,7 +16,8 @@ class AdamUnmodified(Theorem):
     """Adam trains alike without any modification at a small learning rate, whatever its memory: false as it stands.
 
     Algorithm: Adam with bias corrections, ε = 0, on g(w_t) h_t for w and on h_t for u; w_1 = u_1, one rate, T = τ/η.
-    Assumptions: the estimator hands on g(w) h with g > 0, Lipschitz; h_t is shared; η <= 0.001; the rule is Adam.
+    Assumptions: the estimator hands on g(w) h with g > 0, Lipschitz; h_t is shared, with H, σ those of the drawn path;
+        η <= 0.001; the rule is Adam with β1² < β2.
     Statement: the mean of |w_{T+1} - u_{T+1}| over coordinates is at most 5% of τ.
     Kind: upper.
     Status: refuted for 2-bit DSQ, k = 6.5, with β2 = 0.999 at η = 0.001 and 0.0001; it holds there with β2 = 0.95, the
@@ -39,6 +40,7 @@ class AdamUnmodified(Theorem):
         rule = instance.rule
         adam = isinstance(rule, Adam) and rule.epsilon == 0
         yield Checked("the rule is Adam with ε = 0", adam, repr(rule))
+        yield Checked("β1² < β2", rule.beta1**2 < rule.beta2, f"β1 = {rule.beta1:g}, β2 = {rule.beta2:g}")
         yield Checked("η <= 0.001", instance.rate <= 1e-3, f"η = {instance.rate:g}")
 
     def claim(self, instance: TwinCase) -> Claim:
@@ -59,6 +61,7 @@ class AdamUnmodified(Theorem):
         yield _layer("β2 = 0.95, η = 0.0001", 0.95, 1e-4, **good)
         yield case.at(name="β2 = 0.999, noise alone: little is travelled", drift=0.0, **good)
         yield _layer("η = 0.01", 0.999, 1e-2, **OUTSIDE)
+        yield _layer("β1² > β2", 0.8, 1e-3, **OUTSIDE)
         yield case.at(name="EWGS", surrogate=STRANGERS["EWGS"], **OUTSIDE)
         yield case.at(name="a clipped estimator", surrogate=STRANGERS["a clipped estimator"], **OUTSIDE)
 

@@ -75,8 +75,10 @@ class BoundaryJump(Theorem):
     source = SOURCE
     kind = "limit"
     statement = (
-        r"\Bigl|\frac{\#\{t<T:w_t\ge0\}}T-\lambda\Bigr|<\frac1T,\qquad\lambda=\frac{-g_-h_-}{g_+h_+-g_-h_-}"
-        r"\ \ne\ \frac{-h_-}{h_+-h_-}\text{ if }g_-\ne g_+"
+        r"\Bigl|\frac{\#\{t<T:w_t\ge0\}}T-\lambda\Bigr|\le\tfrac14\ln\tfrac{1+\varepsilon}{1-\varepsilon}"
+        r"+\tfrac{1+\varepsilon}{1-\varepsilon}\cdot\tfrac1T"
+        r"\quad\bigl(<\tfrac1T\text{ for two slopes, }\varepsilon=0\bigr),"
+        r"\qquad\lambda=\frac{-g_-h_-}{g_+h_+-g_-h_-}\ \ne\ \frac{-h_-}{h_+-h_-}\text{ if }g_-\ne g_+"
     )
     figure = "schoenbauer2024_failures"
 

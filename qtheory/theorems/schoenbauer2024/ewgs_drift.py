@@ -15,7 +15,7 @@ from ._steps import EDGE, OUTSIDE, SOURCE, WRONG, P, binomial_tail, ewgs_step, n
 
 
 class Law(NamedTuple):
-    """A law of the noise: E abs(h), the largest abs(h), sub-Gaussian scales of h and of abs(h), whether symmetric."""
+    """A law of the noise: E abs(h), the largest abs(h), sub-Gaussian scales of h and of abs(h) - m, and symmetry."""
 
     mean: float
     most: float
@@ -67,7 +67,7 @@ class EWGSDrift(Theorem):
 
     Algorithm: w <- w - η h (1 + δ sign(h) (w - Q(w))), the gradients h given, the levels uniform.
     Assumptions: δ >= 0, η δ abs(h) <= 1; the start is inside a bin; h alternates between 1 and -1, or is independent,
-        symmetric and bounded, and h and abs(h) are sub-Gaussian with scales σ and σ'.
+        symmetric and bounded, and h and abs(h) - m are sub-Gaussian with scales σ and σ'.
     Statement: (a) the step is w - η h - η δ abs(h) (w - Q(w)). (b) For alternating h, r* = η / (2 - η δ) and
         abs(r_0) and r* below Δ/2 - η: r_T = r* + (1 - η δ)^T (r_0 - r*), T even, while the straight-through estimator
         is back at r_0; so abs(M(w_T) - u_T) >= c abs(r_0 - r*) (1 - (1 - η δ)^T) for every rate and every M with

@@ -51,8 +51,9 @@ class SgdSeparable(Theorem):
     Algorithm: that of schoenbauer2024/sgd_closed_loop, without an end at the first disagreement.
     Assumptions: those of schoenbauer2024/sgd_step in every step; h_tj(q) depends on q_j alone and does not decrease in
         it: the gradient of a separable convex loss, with any noise that both runs share.
-    Statement: |M(w_{T+1}) - u_{T+1}| <= α max_t η_t |h_t(Q(w_t)) - h_t(Q(u_t))| + (α/Λ) Σ_t φ(Λ η_t |h_t|) in every
-        coordinate: O(η) after τ/η steps, though quantized weights may differ in a share of them that does not vanish.
+    Statement: |M(w_{T+1}) - u_{T+1}| <= α max_t η_t |h_t(Q(w_t)) - h_t(Q(u_t))| + (α/Λ) Σ_t φ(Λ η_t |h_t(Q(w_t))|) in
+        every coordinate: O(η) after τ/η steps, though quantized weights may differ in a share of them that does not
+        vanish.
     Kind: upper.
     Status: both terms are of the right order; the second is that of schoenbauer2024/sgd_shared, which is sharp.
     Arguments: the case's surrogate, rate, steps, curvature and noise. Measured: the largest ratio of |M(w_j) - u_j| to
@@ -65,7 +66,7 @@ class SgdSeparable(Theorem):
     source = "qtheory (derived here)"
     statement = (
         r"\lvert M(w_{T+1})-u_{T+1}\rvert\le\alpha\max_{t\le T}\eta_t\lvert h_t(Q(w_t))-h_t(Q(u_t))\rvert"
-        r"+\tfrac{\alpha}{\Lambda}\sum_{t\le T}\varphi(\Lambda\eta_t\lvert h_t\rvert)"
+        r"+\tfrac{\alpha}{\Lambda}\sum_{t\le T}\varphi(\Lambda\eta_t\lvert h_t(Q(w_t))\rvert)"
     )
     figure = "schoenbauer2024_equivalence"
 

@@ -31,7 +31,8 @@ class SgdStep(Theorem):
     Kind: upper.
     Status: tight (resolved to 1e-5): the tent attains it for X up to ΛΔ/2, and α Λ / 2 is the best constant for every
         g that attains its steepest slope. No bound of g from below or above appears.
-    Arguments: the case's surrogate, rate and largest |h|. Measured: the largest |R|/η² over a bin and h = ±H, ±H/2.
+    Arguments: the case's surrogate, rate and largest |h|. Measured: the largest |R|/η² over a bin and h = ±H, ±H/2;
+        the upper end, with log(1 + X), is measured in the theorem's tests only.
     Errors raised: none of its own.
     References: after Schoenbauer, Moro, Lew, Howard (2024), reconstructed; proofs/schoenbauer2024/sgd_step.md.
     """

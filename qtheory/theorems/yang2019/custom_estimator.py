@@ -68,7 +68,7 @@ class CustomEstimator(Theorem):
         in [1, 1 + ε]. (b) Its harmonic mean over each interval between biases is in [A, (1 + ε) A], A = (alpha s / Δ)
         2c² / I(c), I(c) = tanh c + c (2 - sech² c) + 2 (sinh³ c / cosh² c) atan(tanh²(c/2)); as TΔ grows,
         A ~ (alpha s / Δ) (2/π) (TΔ)² exp(-TΔ/2). (c) With a the harmonic mean over [b_1, b_n] and M(b_1) = b_1, M fixes
-        b_n too and moves no bias by more than Δ ε (n-1)/2. (d) For w and w - η g h in [b_1, b_n]:
+        b_n too and moves no bias by more than Δ ε (n-1)/2. (d) For every w, inside [b_1, b_n] or not:
         |M(w - η g h) - M(w) + a η h| <= a Λ η² H² / (2 (1 - Λ η H)), Λ = alpha s T² (√3/18 + q/(1-q)). (e) A weight at
         b_n + x, pushed back by h = H, needs at least (1-q) (exp(T x) - 1) / (4 v), at most
         ceil((exp(T x) - 1) / (v (1 - v/2))) steps to b_n, v = T² η H alpha s / 4.
@@ -192,20 +192,19 @@ def over_all(case: EstimatorCase) -> float:
 
 
 def _worst(case: EstimatorCase) -> float:
-    """sup |M(w - η g h) - M(w) + a η h| / (η H)² over a grid of w and h = ±H, where both ends are in [b_1, b_n].
+    """sup |M(w - η g h) - M(w) + a η h| / (η H)² over a grid of w, from b_1 - Δ to b_n + Δ, and h = ±H.
 
     M(w + step) - M(w) + a η h is the integral of a / g - a / g(w) over the step, by Gauss's rule: nothing cancels.
     """
     a, push, b = over_all(case), case.push, case.biases
     nodes, weights = np.polynomial.legendre.leggauss(24)
-    w = np.linspace(b[0], b[-1], 2001)
+    w = np.linspace(b[0] - case.gap, b[-1] + case.gap, 2001)
     found = 0.0
     for sign in (1, -1):
         step = -sign * push * case.slope(w)
-        inside = (w + step >= b[0]) & (w + step <= b[-1])
-        at = w[inside, None] + step[inside, None] * (1 + nodes) / 2
-        excess = a / case.slope(at) - a / case.slope(w[inside])[:, None]
-        found = max(found, float(np.abs(step[inside] / 2 * (excess @ weights)).max(initial=0.0)))
+        at = w[:, None] + step[:, None] * (1 + nodes) / 2
+        excess = a / case.slope(at) - a / case.slope(w)[:, None]
+        found = max(found, float(np.abs(step / 2 * (excess @ weights)).max()))
     return found / push**2
 
 

@@ -25,7 +25,7 @@ class SlopeMoments(Theorem):
         (b) E D² = (T/6) alpha² sum_i s_i² ρ(b_i) up to alpha² T sum_i s_i² min((ln 2 / 3 - 1/12) L / T,
         (π²/36 - 1/6) B / T²), and from above besides 2 alpha² T max(ρ) sum_(i<j) s_i s_j f(T (b_j - b_i)), with
         f(x) = (x coth(x/2) - 2) / (4 sinh²(x/2)) <= (1 + x) exp(-x). (c) Hence the participation ratio
-        (E D)² / E D², a lower bound of P(S) E[D 1_S]^-2 (E D)² for every set S of weights, is
+        (E D)² / E D², a lower bound of P(S) E[D 1_S]^-2 (E D)² for every set S of weights, is, if sum s ρ > 0,
         (6/T) (sum s ρ)² / (sum s² ρ), with the errors of (a) and (b). (d) P(D >= c) <= (2 n max(ρ) / T)
         log(alpha T sum s / c) for 0 < c < alpha T sum s.
     Kind: limit.
@@ -40,15 +40,18 @@ class SlopeMoments(Theorem):
     source = "qtheory (derived here, for the quantization function of Yang et al. 2019)"
     kind = "limit"
     statement = (
-        r"\mathbb{E}\,\partial_uQ_T=\alpha\sum_is_i\rho(b_i)+O(T^{-2}),\quad"
-        r"\mathbb{E}(\partial_uQ_T)^2=\frac T6\,\alpha^2\sum_is_i^2\rho(b_i)+O(T^{-1})"
+        r"\mathbb{E}\,\partial_uQ_T=\alpha\sum_is_i\rho(b_i)+O(T^{-1}),\quad"
+        r"\mathbb{E}(\partial_uQ_T)^2=\frac T6\,\alpha^2\sum_is_i^2\rho(b_i)+O(1)\quad"
+        r"\bigl(O(T^{-2}),\ O(T^{-1})\text{ if }\rho''\text{ is bounded}\bigr)"
     )
     figure = "yang2019_quantization_function"
 
     def assumptions(self, instance: FunctionCase) -> Iterable[Checked]:
         peak = instance.density.peak
         yield Checked("ρ is bounded", math.isfinite(peak), f"max ρ = {peak:.4g}")
-        if instance.part != "share":
+        if instance.part == "share":
+            yield Checked("c < alpha T sum s", LEVEL < instance.T, f"c = {LEVEL:g} alpha sum s, T = {instance.T:g}")
+        else:
             yield from _function.smooth(instance)
 
     def claim(self, instance: FunctionCase) -> Claim:
@@ -91,6 +94,7 @@ class SlopeMoments(Theorem):
             yield FunctionCase(name=f"0.1% more, {part}", planted=1.001, **wrong, **WRONG)
         yield FunctionCase(name="a share of 1/T² claimed", planted=1 / 200, **more, **EXAMPLES[2][1], **WRONG)
         yield FunctionCase(name="a density with jumps", part="mean", density=Uniform(), **OUTSIDE)
+        yield FunctionCase(name="a slope that is not reached", part="share", T=LEVEL, trials=1000, **OUTSIDE)
 
 
 def mean(case: FunctionCase) -> tuple[float, float]:

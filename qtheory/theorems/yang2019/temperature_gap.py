@@ -33,8 +33,8 @@ class TemperatureGap(Theorem):
     source = "qtheory (derived here, for the quantization function of Yang et al. 2019)"
     kind = "limit"
     statement = (
-        r"\mathbb{E}\lvert Q_T-Q_\infty\rvert=\frac{2\ln2}{T}\,\alpha\sum_is_i\rho(b_i)+O(T^{-3}),\quad"
-        r"\le\frac{2\ln2}{T}\,\alpha\max\rho\sum_is_i"
+        r"\mathbb{E}\lvert Q_T-Q_\infty\rvert=\frac{2\ln2}{T}\,\alpha\sum_is_i\rho(b_i)+O(T^{-2})\ \bigl(O(T^{-3})"
+        r"\text{ if }\rho''\text{ is bounded}\bigr),\quad\le\frac{2\ln2}{T}\,\alpha\max\rho\sum_is_i"
     )
     figure = "yang2019_quantization_function"
 

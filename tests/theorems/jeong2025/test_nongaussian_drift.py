@@ -1,4 +1,6 @@
+import itertools
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -39,6 +41,26 @@ def test_the_formula_holds_for_every_uniform_law(n, mean, half, data):
 def test_symmetric_laws_are_decoupled_exactly(scales):
     case = DriftCase(name="drawn", n=len(scales), law="signs", scales=tuple(scales))
     assert asymmetry(case) == 0
+
+
+@given(st.lists(st.fractions(Fraction(1, 8), 8, max_denominator=8), min_size=1, max_size=4), rational)
+def test_the_asymmetry_is_over_all_vertices(scales, mean):
+    case = DriftCase(name="drawn", n=len(scales), law="signs", scales=tuple(scales), mean=mean, without_mean=True)
+    cube = list(itertools.product((-1, 1), repeat=case.n))
+    rows = [[mean + t * s for t, s in zip(scales, signs, strict=True)] for signs in cube]
+
+    def masses(q):
+        above = [z for z in rows if sum(a * b for a, b in zip(z, q, strict=True)) > 0]
+        return [sum((z[k] for z in above), Fraction(0)) / len(rows) for k in range(case.n)]
+
+    pace = masses((1,) * case.n)
+    errors = [abs(m - a + (2 * a if s < 0 else 0)) for q in cube for m, a, s in zip(masses(q), pace, q, strict=True)]
+    assert asymmetry(case) == max(errors)
+
+
+def test_large_integers_are_exact_too():
+    case = DriftCase(name="large", n=3, law="signs", scales=(Fraction(10**30), Fraction(1, 3), Fraction(1)))
+    assert asymmetry(case) == 0 and asymmetry(replace(case, mean=Fraction(1, 10**20))) > 0
 
 
 @pytest.mark.parametrize(("mean", "total"), [(0.3, 2), (-0.4, 0), (0.25, -2)])

@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 
 from qtheory.theorems.jeong2025._noise import perturbation, vertices
-from qtheory.theorems.jeong2025.standardization import THEOREM, DataCase, certified, certified_steps, meets, recovered
+from qtheory.theorems.jeong2025.standardization import (
+    TARGET,
+    THEOREM,
+    DataCase,
+    certified,
+    certified_steps,
+    meets,
+    recovered,
+)
 from qtheory.two_layer import recover
 from tests.theorems.checks import shipped
 
@@ -42,6 +50,23 @@ def test_a_certificate_is_sufficient_but_not_necessary():
 def test_few_samples_have_no_certificate():
     found = perturbation(DataCase(name="", samples=16).draw(1))
     assert not meets(found) and (certified_steps(found, np.ones((2, 7))) == np.inf).all()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"samples": 32}, {"law": "lognormal", "ste": "relu", "m": 4}, {"law": "exponential", "ste": "relu"}, {"m": 2},
+     {"standardize": False, "law": "exponential"}, {"by": "recovery", "ste": "relu", "m": 4, "steps": 10}],
+)  # fmt: skip
+def test_sizes_and_laws_that_were_not_measured_are_out_of_scope(changes):
+    evidence = THEOREM.check(DataCase(name="", trials=4, **{"law": "uniform", **changes}))
+    assert evidence.verdict == "out of scope"
+    assert evidence.assumptions[-1].assumption == "a size and law that were measured"
+
+
+def test_what_is_out_of_scope_would_contradict_the_claim():
+    for changes in ({"law": "uniform", "samples": 32}, {"law": "lognormal", "ste": "relu", "m": 4}):
+        found = THEOREM.measure(DataCase(name="", trials=60, **changes), seed=1, failure=1e-9)
+        assert found.low > TARGET
 
 
 def test_success_must_be_defined():

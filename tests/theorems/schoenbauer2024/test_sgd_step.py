@@ -37,6 +37,31 @@ def test_the_tent_attains_both_ends(share, part):
     assert -alpha / Lam * (X - math.log1p(X)) == about(R, rel=1e-6, abs=1e-13)
 
 
+@given(st.integers(0, 10**6), st.integers(1, 4), numbers(0.2, 2.0), numbers(-3, -0.01).map(lambda x: 10**x))
+def test_the_upper_end_is_that_of_psi(seed, bits, strength, X):
+    wave = Wave(Levels.uniform(bits), seed=seed, strength=strength)
+    Lam, alpha, w = float(wave.lipschitz), wave.alpha, np.append(np.linspace(-1, 1, 2001), wave.steepest)
+    eta, rounding = X / Lam, 1e-14 * (1 + alpha / float(wave.low)) + 2 * wave.tolerance
+    for h in (1.0, -1.0):
+        R = wave.mirror(w - eta * wave.slope(w) * h) - wave.mirror(w) + alpha * eta * h
+        assert (np.sign(h) * R <= alpha / Lam * (X - math.log1p(X)) + rounding).all()
+
+
+def test_the_lower_end_is_not_that_of_psi():
+    X, Lam, alpha = 0.2, float(SHARP.lipschitz), SHARP.alpha
+    w = np.linspace(-1, 1, 2001)
+    R = SHARP.mirror(w - X / Lam * SHARP.slope(w)) - SHARP.mirror(w) + alpha * X / Lam
+    assert -alpha / Lam * phi(X) <= R.min() < -1.1 * alpha / Lam * (X - math.log1p(X))
+
+
+def test_the_remainder_has_the_sign_of_the_falling_slope_for_both_signs_of_the_gradient():
+    w, eta, eps = np.array([0.05, 0.1, -0.05, -0.1]), 1e-5, 1e-6  # about the boundary 0, on either side
+    bend = (SHARP.slope(w + eps) - SHARP.slope(w - eps)) / (2 * eps)
+    for h in (1.0, -1.0):
+        R = SHARP.mirror(w - eta * SHARP.slope(w) * h) - SHARP.mirror(w) + SHARP.alpha * eta * h
+        assert R / (-SHARP.alpha / 2 * bend * eta**2) == about(np.ones(4), rel=1e-2)
+
+
 def test_the_sharp_constant_of_two_bit_dsq():
     # theory: 2.53; largest |R| / eta^2 found: 2.73, 2.55, 2.53
     assert about(SHARP.alpha, abs=5e-5) == 0.4544 and about(float(SHARP.lipschitz), abs=5e-3) == 11.13

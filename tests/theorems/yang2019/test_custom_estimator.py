@@ -5,6 +5,7 @@ import pytest
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.integrate import quad
 
 from qtheory.quantization_network import harmonic_mean
 from qtheory.testing import numbers
@@ -92,6 +93,19 @@ def test_the_step_bound_is_sharp_in_the_limit_up_to_the_neighbours():
         case = EstimatorCase(name="sharp", part="step", T=25.0, push=push, **even(3))
         evidence = THEOREM.check(case)
         assert evidence.verdict == "holds" and evidence.slack.estimate > least
+
+
+@pytest.mark.parametrize("T", [3.0, 12.0])
+def test_the_step_bound_holds_outside_the_outer_biases(T):
+    case = EstimatorCase(name="outside", T=T, **even(2))
+    push, (low, high) = 0.5 / case.lipschitz, case.biases
+    bound = case.lipschitz * push**2 / (2 * (1 - case.lipschitz * push))
+    found = []
+    for w, h in ((high + 0.3, 1), (high + 0.3, -1), (low - 0.2, 1), (low - 0.2, -1), (high, 1), (high, -1)):
+        g = float(case.slope(w))
+        moved = quad(lambda u: 1 / float(case.slope(u)), w, w - push * h * g, epsabs=0, epsrel=1e-11)[0]
+        found.append(abs(moved + push * h) / bound)
+    assert 0.1 < max(found) <= 1
 
 
 def test_a_weight_beyond_the_last_bias_needs_exponentially_many_steps():

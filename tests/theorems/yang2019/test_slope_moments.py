@@ -115,6 +115,12 @@ def test_an_equality_up_to_rounding_holds(part):
     assert THEOREM.check(FunctionCase(name="equal", part=part, T=200.0, density=Triangular(1.0))).verdict == "holds"
 
 
+def test_a_level_that_no_slope_reaches_is_out_of_scope():
+    for T, verdict in ((LEVEL, "out of scope"), (2 * LEVEL, "holds")):
+        evidence = THEOREM.check(FunctionCase(name="cold", part="share", T=T, trials=1000))
+        assert evidence.verdict == verdict
+
+
 def test_no_slope_where_there_is_no_mass():
     case = FunctionCase(name="far", levels=(0.0, 1.0), biases=(1.6,), part="ratio", T=60.0, density=Triangular(1.3))
     assert THEOREM.check(case).verdict == "holds"
