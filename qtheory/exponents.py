@@ -58,9 +58,9 @@ def local_exponent(x: Sequence[float], y: Sequence[Interval]) -> Interval:
 def power_law(x: ArrayLike, y: Sequence[Interval], *, failure: float) -> PowerLaw:
     """Weighted least squares of log y on log x: the exponent with its interval, and how well a power law fits.
 
-    Weights come from the widths of the intervals; values whose interval is not bounded away from 0 and infinity are
-    left out. The normal interval is widened by sqrt(misfit) where that exceeds 1 (Birge's ratio). It speaks of the best
-    line, and does not turn a curve into one.
+    Weights come from the widths of the intervals; values whose interval is not bounded away from 0 and infinity, or has
+    no width (an exact value has no weight), are left out. The normal interval is widened by sqrt(misfit) where that
+    exceeds 1 (Birge's ratio). It speaks of the best line, and does not turn a curve into one.
 
     Arguments
         x: (k,) positive numbers.   y: k independent intervals of positive quantities.
@@ -69,7 +69,7 @@ def power_law(x: ArrayLike, y: Sequence[Interval], *, failure: float) -> PowerLa
     Errors raised: ValueError for other shapes and numbers, and where fewer than two different x are left.
     """
     at = real("x", x)
-    if at.shape != (len(y),) or not np.all(at > 0.0):
+    if at.shape != (len(y),) or not np.all((at > 0.0) & np.isfinite(at)):
         raise ValueError(f"x={at.tolist()}: expected {len(y)} positive numbers, one for each y")
     failure = number("failure", failure, above=0.0)
     if failure >= 1.0:

@@ -179,6 +179,8 @@ class QAT(_RealState):
                 _check.instance(name, getattr(self, name), Surrogate, "DSQ(Levels.uniform(2), k=6.5)")
         if self.mirror is not None and self.mirror.levels != self.surrogate.levels:
             raise ValueError(f"mirror must have the levels of the surrogate, {self._levels}, got {self.mirror!r}")
+        if not self.surrogate.bounded:
+            raise ValueError(f"surrogate must have a bounded slope, as ReSTE has with cut > 0, got {self.surrogate!r}")
         if self.limit is not None:
             object.__setattr__(self, "limit", _check.number("limit", self.limit, above=0))
         object.__setattr__(self, "rate", _check.number("rate", self.rate, above=0))
@@ -215,7 +217,8 @@ class QAT(_RealState):
     def twin(self, optimizer: str) -> "QAT":
         """The straight-through method that trains alike where the rate is small (Schoenbauer et al. 2024).
 
-        For "sgd", with or without momentum: it starts at M(w_0), with alpha times the rate. For "adam": nothing else.
+        For "sgd", with or without momentum: it starts at M(w_0), with alpha times the rate; close only where the
+        surrogate is cyclical, or its `alphas` are nearly equal. For "adam": nothing else.
 
         Raises: ValueError for another optimizer, or a method with a mirror of its own.
         """

@@ -64,7 +64,8 @@ class Curve:
         return np.asarray((1 - self.lapse) * np.exp(_LOG_F[self.link](_middle(self.link, self.lapse) + z)))
 
     def deviance(self, n50: float) -> float:
-        """Twice the log-likelihood that is lost, the slope at its best, where `n50` is imposed; 0 at the estimate."""
+        """Twice the log-likelihood that is lost, the slope at its best, where `n50` is imposed; 0 at the estimate
+        of a rising curve (a constant chance has no centre: its estimate is one that loses less than the interval)."""
         profile, _ = _profile(self, np.array([math.log(number("n50", n50, above=0.0))]))
         return max(0.0, 2 * (self.best - float(profile[0])))
 

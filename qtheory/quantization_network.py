@@ -49,7 +49,7 @@ class QuantizationFunction:
     Attributes: steps (n,) s; offset o.
 
     Raises: ValueError for levels or biases that do not increase or have other shapes, alpha <= 0 or beta <= 0; in the
-    methods for an x that is not finite and for T <= 0.
+    methods for an x that is not finite and for T <= 0, or a T whose derivatives are beyond the floats.
     """
 
     levels: Any
@@ -95,10 +95,11 @@ class QuantizationFunction:
 
     def slope(self, x: Any, T: float) -> Vector:
         """d soft / dx: T beta alpha sum_i s_i sigma_i (1 - sigma_i), positive in exact arithmetic."""
-        return T * self.beta * self.alpha * (_bell(self._arguments(x, T)) @ self.steps)
+        return self._steepest(T) * (_bell(self._arguments(x, T)) @ self.steps)
 
     def gradients(self, x: Any, T: float) -> Gradients:
         """The true derivatives of the soft function by x, beta, every b_i and alpha, at x (any shape)."""
+        self._steepest(T)
         x = _check.array("x", x)
         bells = T * self.alpha * self.steps * _bell(self._arguments(x, T))
         total = bells.sum(axis=-1)
@@ -114,6 +115,13 @@ class QuantizationFunction:
         from .surrogates import Levels, SigmoidSum
 
         return SigmoidSum(Levels(self.values, self.boundaries), T=T, beta=self.beta)
+
+    def _steepest(self, T: float) -> float:
+        """T beta alpha. ValueError where derivatives, which it scales, are beyond the floats."""
+        T = _check.number("T", T, above=0)
+        if not math.isfinite(T * self.alpha * max(1.0, self.beta) * float(self.steps.sum())):
+            raise ValueError(f"T must leave T alpha beta finite, alpha={self.alpha:g}, beta={self.beta:g}, got {T:g}")
+        return T * self.alpha * self.beta
 
     def _scaled(self, x: Any) -> Vector:
         """u = beta x; infinite where that is beyond the floats."""
@@ -210,14 +218,16 @@ def harmonic_mean(x: float) -> float:
     (2/π) x² exp(-x/2) for large x. Times alpha s / Δ it is the factor between the rates of a custom estimator and of
     its equivalent straight-through estimator, to 1 + O(exp(-x)).
 
-    Raises: ValueError for x <= 0 or x > 1400, where it is no normal float.
+    Raises: ValueError for x < 1e-300 or x > 1400, where it is no normal float.
     """
     c = _check.number("x", x, above=0) / 2
+    if c < 0.5e-300:
+        raise ValueError(f"x must be at least 1e-300, got {x!r}")
     if c > 700:
         raise ValueError(f"x must be at most 1400, got {x!r}")
     tanh, q = math.tanh(c), math.exp(-c)  # all parts of I times q, so that nothing overflows
     arc = 2 * tanh**2 * (1 - q * q) / 2 * math.atan(math.tanh(c / 2) ** 2)
-    return 2 * c * c * q / (q * (tanh + c * (1 + tanh**2)) + arc)
+    return 2 * c * (c * q / (q * (tanh + c * (1 + tanh**2)) + arc))
 
 
 def _bell(z: Vector) -> Vector:

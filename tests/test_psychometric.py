@@ -114,8 +114,7 @@ def test_the_order_of_the_sizes_and_how_trials_are_split_do_not_matter(order, cu
     first = np.minimum(wins, cut)
     sizes, trials = np.concatenate([SIZES[order], SIZES]), np.concatenate([np.full(7, cut), np.full(7, 24 - cut)])
     parts = np.concatenate([first[order], wins - first])
-    if np.all(wins - first <= 24 - cut):
-        assert fit_curve(sizes, trials, parts, failure=0.1).n50 == whole.n50
+    assert fit_curve(sizes, trials, parts, failure=0.1).n50 == whole.n50
 
 
 def test_more_confidence_is_a_wider_interval():
@@ -259,7 +258,7 @@ def test_bad_input_is_refused(change, match):
 
 def test_bad_power_laws_are_refused():
     y = [around(1.0, 0.1), around(2.0, 0.1)]
-    for x in ([1.0], [1.0, 0.0], [1.0, 2.0, 3.0]):
+    for x in ([1.0], [1.0, 0.0], [1.0, 2.0, 3.0], [1.0, np.inf], [1.0, np.nan]):
         with pytest.raises(ValueError, match="x="):
             power_law(x, y, failure=0.1)
     for x in ([1.0], [1.0, 1.0], [0.0, 1.0]):

@@ -349,6 +349,24 @@ def returns_number(settings):
     return 1.0
 
 
+class TwoWords(Exception):
+    """Pickles, and does not come back: its arguments are not those of `__init__`."""
+
+    def __init__(self, a, b):
+        super().__init__(f"{a} {b}")
+
+
+def raises_two_words(settings):
+    raise TwoWords("no", settings["x"])
+
+
+@pytest.mark.parametrize(("jobs", "kind"), [(1, TwoWords), (2, RuntimeError)])
+def test_an_error_that_cannot_travel_keeps_its_words_and_its_task(tmp_path, jobs, kind):
+    with pytest.raises(kind, match="no 1") as caught:
+        sweep_in(tmp_path, function=raises_two_words).run([{"x": 1}], jobs=jobs)
+    assert any('in the task {"x":1}' in note for note in caught.value.__notes__)
+
+
 @pytest.mark.parametrize("function", [returns_nan, returns_number])
 def test_a_result_that_is_no_mapping_of_numbers_is_refused(tmp_path, function):
     with pytest.raises(ValueError, match=r"result of task \{\"x\":1\}"):
@@ -365,11 +383,13 @@ def test_a_result_that_is_no_mapping_of_numbers_is_refused(tmp_path, function):
         ({"function": lambda s: {}}, "top level of a module"),
         ({"function": 3}, "top level of a module"),
         ({"memory_limit": -1.0}, "memory_limit"),
+        ({"memory": 3}, "memory=3: expected a function"),
+        ({"folder": 3}, "folder=3: expected a path"),
     ],
 )
 def test_bad_sweeps_are_refused(tmp_path, change, match):
     with pytest.raises(ValueError, match=match):
-        sweep_in(tmp_path, **change)
+        sweep_in(**{"folder": tmp_path} | change)
 
 
 @pytest.mark.parametrize(
@@ -380,6 +400,7 @@ def test_bad_sweeps_are_refused(tmp_path, change, match):
         ([1], {}, "task="),
         ({"x": 1}, {"jobs": 0}, "jobs"),
         ({"x": 1}, {"jobs": 1.5}, "jobs"),
+        ({"x": 1}, {"jobs": -1.0}, "jobs"),
         ({"x": 1}, {"cluster": "somewhere"}, "cluster='somewhere'"),
     ],
 )

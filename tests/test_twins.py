@@ -179,6 +179,49 @@ def test_no_steps_leave_twins_where_they_were():
     assert pair.steps == 0 and pair.error.max() == 0 and pair.alignment_error == 0 and pair.exact_agreement == 1
 
 
+@pytest.mark.parametrize(("levels", "falls"), [(TWO, True), (Levels([-1, -0.8, 0, 1]), False)], ids=["one", "several"])
+def test_twins_meet_as_the_rate_falls_only_where_all_bins_have_one_alpha(levels, falls):
+    surrogate, start = DSQ(levels, k=6.5), np.random.default_rng(0).uniform(-1, 1, 64)
+    assert (np.ptp(surrogate.alphas) < 1e-9) == falls
+    source = Drawn(np.random.default_rng(1).uniform(-1, 1, 64), 0.3)
+    errors = [twins(surrogate, start, source, rate=r, steps=round(1 / r)).error.mean() for r in (1e-2, 1e-3)]
+    assert (errors[1] < 0.2 * errors[0]) == falls and (errors[1] > 0.8 * errors[0]) != falls
+
+
+@pytest.mark.parametrize("unit", [2.0**-60, 2.0**40])
+def test_the_unit_of_the_weights_is_of_no_consequence(unit):
+    """Levels far closer than 2^-32, or beyond 2^31, have sequences too."""
+
+    def run(unit):
+        levels, source = Levels(unit * np.array([-3.0, -1, 1, 3])), Drawn(np.zeros(7), 2.0, seed=1)
+        return twins(MAD(levels), 3 * unit * START, source, rate=unit / 10, steps=600, mirror=False, ratio=0.5)
+
+    one, other = run(1.0), run(unit)
+    assert 0 < one.exact_agreement < 1 and 0 < one.compressed_agreement < 1
+    for name in ("exact_agreement", "compressed_agreement", "quantized_agreement", "alignment_error"):
+        assert getattr(other, name) == pytest.approx(getattr(one, name), rel=1e-12)
+    assert other.changes.tolist() == one.changes.tolist() and other.compressed.tolist() == one.compressed.tolist()
+    levels, swing = Levels(unit * np.array([-3.0, -1, 1, 3])), Drawn([0.0], 1.0, "alternating")
+    for ratio, same in ((1.0, 1), (2.0, 0)):  # 1, -1, 1 beside itself, and beside 1, -3, 1
+        pair = twins(STE(levels), [unit], swing, rate=2 * unit, steps=2, ratio=ratio)
+        assert (pair.exact_agreement, pair.compressed_agreement, pair.quantized_agreement) == (same, same, 1)
+
+
+@pytest.mark.parametrize(("make", "other"), [
+    (lambda a: Drawn(a, 0.5, seed=2), Drawn(np.ones(3), 0.5, seed=3)),
+    (lambda a: Regression(a), Regression(np.ones(3), batch=7)),
+    (lambda a: Pull(a, a), Pull(np.ones(3), np.zeros(3))),
+])  # fmt: skip
+def test_sources_are_values(make, other):
+    mine = np.ones(3)
+    source = make(mine)
+    first = source.chunk(0, 5)
+    assert source == make([1, 1, 1]) != other and len({source, make(mine), other}) == 2 and source != 3
+    mine[:] = 9.0  # whose array it was
+    for a, b in zip(first, source.chunk(0, 5), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_margins_are_distances_from_boundaries():
     pair = twins(STE(TWO), [-2.0, -0.5, 0.1, 0.4, 3.0], Drawn([0.0] * 5, 0.0), rate=1.0, steps=0)
     assert pair.margin == pytest.approx([4 / 3, 1 / 6, 0.1, 4 / 15, 7 / 3])
@@ -197,6 +240,10 @@ def test_margins_are_distances_from_boundaries():
         ({"rate": lambda t: [1.0]}, "rate must have shape"),
         ({"steps": -1}, "steps must be at least 0"),
         ({"rule": "adam"}, "rule must be"),
+        ({"rate": lambda t: 3.0 - t}, "rate must be at least 0 in every step, got -2"),
+        ({"rate": 1e308, "rule": Momentum(0.9), "mirror": False, "steps": 500}, "rate must be smaller"),
+        ({"twin": 3}, "twin must be"),
+        ({"twin": STE(Levels.uniform(3))}, "twin must have the levels of the surrogate"),
         ({"ratio": -1.0}, "ratio must be greater than 0"),
         ({"surrogate": Clipped(TWO), "start": 3 * START}, "no mirror map"),
     ],
@@ -213,6 +260,7 @@ def test_bad_arguments_are_refused(wrong, message):
     [
         lambda: Momentum(1.0), lambda: Momentum(-0.1), lambda: Adam(beta2=1.0), lambda: Adam(beta1=float("nan")),
         lambda: Adam(epsilon=-1.0), lambda: Drawn([]), lambda: Drawn([0.0], -1.0), lambda: Drawn([0.0], 1.0, "cauchy"),
+        lambda: Drawn([0.0], seed=-1), lambda: Regression([0.0], seed=1.5), lambda: Pull([1.0], [0.0], seed=True),
         lambda: Regression([0.0], batch=0), lambda: Regression([0.0], noise=-1.0), lambda: Pull([-1.0], [0.0]),
         lambda: Pull([1.0], [0.0, 1.0]), lambda: Wave(Levels([-1, 0, 3])), lambda: Wave(TWO, strength=0.0),
         lambda: Tent(TWO, steep=3.1), lambda: Tent(Levels([-1, 0, 3])),
@@ -224,7 +272,6 @@ def test_bad_parts_are_refused(make):
 
 
 def test_what_multiplies_no_slope_has_no_mirror():
-    for surrogate in (EWGS(TWO, strength=0.5),):
-        with pytest.raises(ValueError):  # noqa: PT011
-            twins(surrogate, START, SOURCES[0], rate=0.1, steps=1)
+    with pytest.raises(ValueError, match=r"EWGS has no (slope|mirror map)"):
+        twins(EWGS(TWO, strength=0.5), START, SOURCES[0], rate=0.1, steps=1)
     assert twins(MAD(TWO), START, SOURCES[0], rate=0.1, steps=1, mirror=False, ratio=1.0).steps == 1

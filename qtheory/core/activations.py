@@ -7,6 +7,7 @@ import numpy as np
 from .compile import verb
 
 f32, f64 = np.float32, np.float64
+STEEPEST = 8.0  # of a user's slopes: the sums of larger ones would have to be rounded
 
 
 class Heaviside(NamedTuple):
@@ -46,7 +47,7 @@ class HardTanh(NamedTuple):
 
 
 class UserSlope(NamedTuple):
-    """mu' as a user wrote it, a compiled function of a float32, rounded to a multiple of 2^-8."""
+    """mu' as a user wrote it, a compiled function of a float32, rounded to a multiple of 2^-8; NaN beyond STEEPEST."""
 
     function: object
 
@@ -93,4 +94,5 @@ def _slope_hardtanh(ste, x):
 
 @slope.of(UserSlope)
 def _slope_user(ste, x):
-    return f32(np.rint(f64(ste.function(x)) * 256.0) / 256.0)
+    found = np.rint(f64(ste.function(x)) * 256.0) / 256.0
+    return f32(found) if abs(found) <= STEEPEST else f32(np.nan)

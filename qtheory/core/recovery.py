@@ -15,7 +15,7 @@ from .two_layer import coarse_gradients
 
 i64, u64 = np.int64, np.uint64
 
-DONE, WAITING, OVERFLOW = 0, 1, 2  # what a trial may be
+DONE, WAITING, OVERFLOW, NAN = 0, 1, 2, 3  # what a trial may be, and how all may end
 LIMIT = 2.0**62  # of a latent weight, in its units
 _ABSENT, _ASKED, _KNOWN = 0, 1, 2
 _MIX = u64(0x9E3779B97F4A7C15)
@@ -178,17 +178,22 @@ def _ask(u, t, left, q, words, teacher, steps, memo, records, slots):
 
 @jit()
 def _learn(memo, asking, slots, unit, gradient, losses):
+    """Keep the gradients that were asked for; False where one is not finite, as a user's estimator may make it."""
     memo.used[0] += asking.size
     for r in asking:
         memo.state[slots[r]] = _KNOWN
         memo.loss[slots[r]] = losses[r]
         for j in range(gradient.shape[1]):
+            if not np.isfinite(gradient[r, j]):
+                return False
             memo.gradient[slots[r], j] = i64(gradient[r, j] / unit)
+    return True
 
 
 @jit(nogil=True)
 def recover(data, activation, ste, v, labels, unit, teacher, u, steps, pre, at, memo, records):
-    """Run R trials for `steps` steps; returns False where a latent weight would leave the range of its integers.
+    """Run R trials for `steps` steps; returns DONE, or OVERFLOW where a latent weight would leave the range of its
+    integers, or NAN where a gradient is not finite.
 
     u (R, n) int64 begins as the start and ends as the last latent weights; `unit` is the gradient's lattice; pre and
     at are as `coarse_gradients` takes them, a slot a trial.
@@ -203,8 +208,9 @@ def recover(data, activation, ste, v, labels, unit, teacher, u, steps, pre, at, 
             _forget(memo)
         left, asking, well = _ask(u, t, left, q, words, teacher, steps, memo, records, slots)
         if not well:
-            return False
+            return OVERFLOW
         coarse_gradients(data, activation, ste, v, labels, asking, q, at, pre, gradient, losses)
         records.evaluations[0] += asking.size
-        _learn(memo, asking, slots, unit, gradient, losses)
-    return True
+        if not _learn(memo, asking, slots, unit, gradient, losses):
+            return NAN
+    return DONE

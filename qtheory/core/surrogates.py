@@ -99,7 +99,7 @@ def place(points, inverse, w):
     n = points.size
     if inverse > like(w, 0.0):
         v = np.floor((w - points[0]) * inverse)
-        k = 0 if v < like(w, 0.0) else (n if v >= like(w, n) else int(v) + 1)
+        k = n if v >= like(w, n) else (int(v) + 1 if v >= like(w, 0.0) else 0)  # NaN: 0
         while k < n and w >= points[k]:  # the guess is rounded: at most one step off
             k += 1
         while k > 0 and w < points[k - 1]:

@@ -19,7 +19,6 @@ from .surrogates import backward, forward
 
 FACTOR = np.uint64(6364136223846793005)  # odd, so that it has an inverse modulo 2^64
 INVERSE = np.uint64(pow(6364136223846793005, -1, 2**64))
-SCALE = 2.0**32  # levels are told apart to this resolution
 
 
 class Momentum(NamedTuple):
@@ -60,6 +59,7 @@ class Pull(NamedTuple):
 class State(NamedTuple):
     """Axis 0 is the run, axis 1 the coordinate."""
 
+    levels: np.ndarray  # (k,) that both runs go through, ascending
     x: np.ndarray  # (2, n) w and u
     m: np.ndarray  # (2, n) first moments
     v: np.ndarray  # (2, n) second moments
@@ -136,15 +136,20 @@ def phi(x):
 
 
 @inline
+def number_of(levels, level):
+    """What stands for a level in a hash: its place, from 1, whatever the unit of the levels."""
+    return np.uint64(np.searchsorted(levels, level) + 1)
+
+
+@inline
 def crossed(state, r, j, level):
     """Run r came to another level in coordinate j."""
-    own = np.uint64(np.int64(np.round(level * SCALE)))
+    own = number_of(state.levels, level)
     state.code[r, j] = state.code[r, j] * FACTOR + own
     state.count[r, j] += 1
     top = state.top[r, j]
     if top[1] == level and top[2] == top[0]:
-        gone = np.uint64(np.int64(np.round(top[0] * SCALE)))
-        state.short[r, j] = (state.short[r, j] - gone) * INVERSE
+        state.short[r, j] = (state.short[r, j] - number_of(state.levels, top[0])) * INVERSE
         state.depth[r, j] -= 1
         top[0], top[1], top[2] = top[1], top[2], np.nan
     else:

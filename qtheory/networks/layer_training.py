@@ -47,6 +47,8 @@ class LayerInTraining:
             return otherwise
         if np.size(found) != otherwise.size:
             raise ValueError(f"start[{name!r}] must have {otherwise.size} entries, got {np.size(found)}")
+        if not np.isfinite(found).all():
+            raise ValueError(f"start[{name!r}] must be finite, got NaN or infinite entries")
         return np.array(found, otherwise.dtype).reshape(otherwise.shape)
 
     def _weights(self, method: Method | QAT | Sigmoids, weight: np.ndarray) -> Moving:

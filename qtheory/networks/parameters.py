@@ -9,6 +9,11 @@ from ..methods import BC, QAT, SR, Method, R
 from ..quantizers import NearestRounding
 
 Box = tuple[float, float] | None
+LARGEST = 700.0  # logarithm of a scale: then the scale, its inverse and their product with small numbers are floats
+
+
+class Diverged(ArithmeticError):
+    """What is trained has left the floating-point numbers."""
 
 
 class Moving:
@@ -72,6 +77,14 @@ class Moving:
         """The inverse of `state`, in place, from names under `prefix`."""
         for name in self.arrays:
             fill(getattr(self, name), f"{prefix}.{name}", arrays)
+
+
+def scales_of(logarithms: np.ndarray) -> tuple[float, float]:
+    """alpha and beta from their logarithms (2,). Raises: Diverged where these are beyond ±LARGEST, or NaN."""
+    if not (np.abs(logarithms) <= LARGEST).all():
+        raise Diverged(f"log alpha and log beta became {logarithms.tolist()}")
+    alpha, beta = np.exp(logarithms.astype(np.float64)).tolist()
+    return alpha, beta
 
 
 def fill(mine: np.ndarray, name: str, arrays: Mapping[str, np.ndarray]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from .. import _check
 from ..methods import SGD
 from ..quantization_network import QuantizationFunction, Temperature, initial
-from .parameters import Moving
+from .parameters import Moving, scales_of
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,8 @@ class SoftWeights(Moving):
 
     @property
     def _function(self) -> QuantizationFunction:
-        alpha, beta = np.exp(self.scales.x.astype(np.float64))
-        return QuantizationFunction(self.sigmoids.levels, self.biases, alpha=float(alpha), beta=float(beta))
+        alpha, beta = scales_of(self.scales.x)
+        return QuantizationFunction(self.sigmoids.levels, self.biases, alpha=alpha, beta=beta)
 
     @property
     def _sigmoids(self) -> tuple[np.ndarray, np.ndarray, Any, Any]:
@@ -151,6 +151,8 @@ def _first(method: Sigmoids, x: np.ndarray, earlier: Mapping[str, Any]) -> tuple
         return biases, np.asarray(earlier["scales.x"])
     if method.linear:  # beta carries the largest weight to 5/4 of the largest level, as it does in `initial`
         levels = np.array(method.levels)
+        if not x.any():
+            raise ValueError("start must have weights other than 0, to scale by the largest of them")
         beta = 5 * np.abs(levels).max() / (4 * np.abs(x).max())
         return levels[:-1] / 2 + levels[1:] / 2, np.log([1 / beta, beta])
     f = initial(x, method.levels)

@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import _check
 from ..quantization_network import QuantizationFunction, Temperature, initial
+from .parameters import scales_of
 
 SAMPLES = 1000  # rows from which the first scales and biases are found
 
@@ -30,8 +31,8 @@ class QuantizedActivation:
 
     def __post_init__(self) -> None:
         levels = _check.array("levels", self.levels, ndim=1)
-        if levels.size < 2 or levels[0] != 0 or not (np.diff(levels) > 0).all():
-            raise ValueError(f"levels must increase from 0, got {levels.tolist()}")
+        if not 2 <= levels.size <= 256 or levels[0] != 0 or not (np.diff(levels) > 0).all():
+            raise ValueError(f"levels must be 2 to 256 numbers that increase from 0, got {levels.tolist()}")
         object.__setattr__(self, "levels", tuple(levels.tolist()))
         if self.slope is not None:
             Temperature(self.slope, self.cap)
@@ -103,5 +104,5 @@ class Staircase:
 
     @property
     def _function(self) -> QuantizationFunction:
-        alpha, beta = np.exp(self.scales.astype(np.float64))
-        return QuantizationFunction(self.levels, self.biases, alpha=float(alpha), beta=float(beta))
+        alpha, beta = scales_of(self.scales)
+        return QuantizationFunction(self.levels, self.biases, alpha=alpha, beta=beta)

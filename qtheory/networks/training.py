@@ -13,6 +13,7 @@ QAT and Sigmoids multiply the gradient by a derivative of their own before the o
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from threading import RLock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,12 +22,14 @@ from threadpoolctl import threadpool_limits
 from .. import _check
 from .layer_training import Arrays, LayerInTraining
 from .layers import Network, activate, calibrated
-from .parameters import fill
+from .parameters import Diverged, fill
 from .passes import backward, cross_entropy, forward
 from .settings import Settings
 from .staircase import SAMPLES, QuantizedActivation
 
 ORDER, SAMPLE = 1, 2  # with the seed, the keys of NumPy's generators; 0 is the start's
+
+_ALONE = RLock()  # the number of BLAS threads is the process's: two trainings would take it from each other
 
 Checkpoint = dict[str, np.ndarray]
 
@@ -76,12 +79,15 @@ def train(
     run = _Run(settings, X, y, classes, start)
     if resume is not None:
         run.restore(resume)
-    with threadpool_limits(1, user_api="blas"):
-        while run.epoch < settings.epochs:
-            run.one_epoch(progress or (lambda share: None))
-            if checkpoint is not None:
-                checkpoint(run.epoch, run.state())
-        network = calibrated(run.deployed(), run.X)
+    with _ALONE, threadpool_limits(1, user_api="blas"):
+        try:
+            while run.epoch < settings.epochs:
+                run.one_epoch(progress or (lambda share: None))
+                if checkpoint is not None:
+                    checkpoint(run.epoch, run.state())
+            network = calibrated(run.deployed(), run.X)
+        except Diverged as error:
+            raise ValueError(f"learning_rate must be smaller than {settings.learning_rate:g}: {error}") from None
     network = replace(network, scale=scale)
     return Trained(network, {name: np.array(values) for name, values in vars(run.record).items()})
 
@@ -210,6 +216,11 @@ class _Run:
                 moving.restore(f"{i}.{j}", arrays)
             for name, array in layer.fixed().items():
                 fill(array, name, arrays)
+        names = "epoch", "t", *(f"record.{name}" for name in vars(self.record))
+        if missing := [name for name in names if name not in arrays]:
+            raise ValueError(f"resume must hold {missing[0]!r}: expected what `checkpoint` was given")
         for name, values in vars(self.record).items():
             values[:] = arrays[f"record.{name}"].tolist()
         self.epoch, self.t = int(arrays["epoch"]), int(arrays["t"])
+        if self.epoch > self.settings.epochs:
+            raise ValueError(f"resume['epoch'] must be at most {self.settings.epochs}, the epochs, got {self.epoch}")

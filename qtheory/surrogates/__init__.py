@@ -4,7 +4,8 @@ After Schoenbauer, Moro, Lew and Howard, *Custom Gradient Estimators are Straigh
 (2024), whose abstract and public experiment code were at hand, not its theorems. A weight w is quantized to Q(w);
 backward the derivative of Q, zero almost everywhere, is replaced by a slope. With the mirror map M of
 `qtheory.surrogates.Surrogate`, M' = α / slope, SGD with that slope follows, to first order in its rate, M⁻¹ of SGD with
-slope 1 and the rate times α.
+slope 1 and the rate times α, where one α holds in every bin (cyclical surrogates); elsewhere only while a weight stays
+in bins of one α_i.
 """
 
 from ._base import Constant, Surrogate

@@ -105,6 +105,11 @@ class Surrogate:
         return True
 
     @property
+    def bounded(self) -> bool:
+        """Whether the factor is finite at every weight."""
+        return True
+
+    @property
     def low(self) -> Constant:
         """L-, the infimum of the slope over R."""
         raise NotImplementedError

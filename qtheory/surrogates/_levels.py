@@ -78,11 +78,17 @@ class Levels:
         return self.levels[self.index(w)]
 
     def lower(self, real: type = np.float64) -> Any:
-        """The grid for the compiled core, in the precision `real`."""
+        """The grid for the compiled core, in the precision `real`. ValueError where it cannot tell the levels apart."""
         from ..core import surrogates
 
-        inverse = 0.0 if self.delta is None else 1 / self.delta
-        return surrogates.Grid(self.levels.astype(real), self.boundaries.astype(real), real(inverse))
+        with np.errstate(over="ignore"):
+            levels: np.ndarray = self.levels.astype(real)
+            boundaries: np.ndarray = self.boundaries.astype(real)
+            inverse = real(0.0 if self.delta is None else 1 / self.delta)
+        for name, x in (("levels", levels), ("boundaries", boundaries)):
+            if not (np.isfinite(x).all() and (np.diff(x) > 0).all()):
+                raise ValueError(f"{name} must be finite and different in {real.__name__}, got {getattr(self, name)}")
+        return surrogates.Grid(levels, boundaries, inverse if np.isfinite(inverse) else real(0.0))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Levels):

@@ -86,6 +86,11 @@ class Clipped(Surrogate):
 
     positive = False
     low = Constant(0.0, "zero beyond the limits")
+
+    @property
+    def bounded(self) -> bool:
+        return self.inside.bounded
+
     lipschitz = Constant(np.inf, f"{JUMPS} at the limits")
 
     @property
@@ -184,8 +189,9 @@ class MAD(Surrogate):
 class ReSTE(Surrogate):
     """Slope |r|^((1-o)/o) / o, r = w - b, for two levels with boundary b: the derivative of sign(r) |r|^(1/o).
 
-    After Wu et al., 2023 (recalled). The slope is unbounded at b for o > 1; `cut` replaces |r| by max(|r|, cut), which
-    is this library's own way to bound it, and makes it Lipschitz.
+    After Wu et al., 2023 (recalled). For o > 1 the slope is unbounded near b, and infinite at b (`apply` is NaN there
+    for h = 0): networks do not take it. `cut` replaces |r| by max(|r|, cut), which is this library's own way to bound
+    it, and makes it Lipschitz.
 
     Arguments:
         levels: two of them.
@@ -217,6 +223,11 @@ class ReSTE(Surrogate):
         steep = 0.0 if self.cut == 0 else self.cut ** (1 / self.o)
         line = 0.0 if self.cut == 0 else np.minimum(np.abs(r), self.cut) * self.cut**self._power / self.o
         return np.copysign(line + np.maximum(np.abs(r), self.cut) ** (1 / self.o) - steep, r)
+
+    @property
+    def bounded(self) -> bool:
+        """False for o > 1 without a cut: infinite at the boundary."""
+        return self.o == 1 or self.cut > 0
 
     @property
     def low(self) -> Constant:

@@ -54,6 +54,10 @@ class Sweep:
         if self.memory_limit != math.inf:
             number("memory_limit", self.memory_limit, above=0.0)
         identity(self.function)
+        if not isinstance(self.folder, str | os.PathLike):
+            raise ValueError(f"folder={self.folder!r}: expected a path")
+        if self.memory is not None and not callable(self.memory):
+            raise ValueError(f"memory={self.memory!r}: expected a function of settings, or None")
 
     def path(self, task: Mapping[str, Any]) -> Path:
         """The file that holds, or will hold, the result of a task."""
@@ -90,7 +94,7 @@ class Sweep:
             Ctrl-C included, finished results are kept.
         """
         every = [settings_of(task) for task in tasks]
-        if jobs != -1:
+        if not (isinstance(jobs, int) and jobs == -1):
             jobs = count("jobs", jobs)
         for settings in every:
             self._check_memory(settings)

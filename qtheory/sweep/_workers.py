@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -37,7 +38,18 @@ def _caught(function: Function, settings: Settings) -> Outcome | Exception:
         return _one(function, settings)
     except Exception as error:
         error.add_note(traceback.format_exc())  # a traceback cannot travel
-        return error
+        return _portable(error)
+
+
+def _portable(error: Exception) -> Exception:
+    """The error, or a RuntimeError with its words and notes where it would not survive the way between processes."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        other = RuntimeError(f"{type(error).__name__}: {error}")
+        other.__notes__ = error.__notes__
+        return other
+    return error
 
 
 def _in_processes(function: Function, tasks: list[Settings], jobs: int) -> Iterator[Outcome]:

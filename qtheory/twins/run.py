@@ -98,7 +98,8 @@ def twins(
         twin: of the second run; STE by default.
         stop: whether to end after the first step that leaves Q(w) != Q(u).
 
-    Errors raised: ValueError for bad arguments, or a surrogate without a mirror map where one is wanted.
+    Errors raised: ValueError for bad arguments, a surrogate without a mirror map where one is wanted, and weights that
+    leave the floating-point numbers.
     """
     instance("surrogate", surrogate, Surrogate, "DSQ(Levels.uniform(2), k=6.5)")
     instance("source", source, Drawn | Regression | Pull, "Drawn([1.0])")
@@ -109,6 +110,9 @@ def twins(
     mirror = plain if mirror is None else mirror
     ratio = number("ratio", (surrogate.alpha if plain else 1.0) if ratio is None else ratio, above=0)
     other = STE(surrogate.levels) if twin is None else twin
+    instance("twin", other, Surrogate, "STE(Levels.uniform(2))")
+    if other.levels != surrogate.levels:
+        raise ValueError(f"twin must have the levels of the surrogate, {surrogate.levels}, got {other.levels}")
     state = _state(surrogate, w, surrogate.mirror(w) if mirror else w)
     done = _advance(surrogate, other, rule, source, _rates(rate), ratio, steps, state, stop)
     return _pair(surrogate, state, done, mirror)
@@ -144,11 +148,12 @@ def _state(surrogate: Surrogate, w: Vector, u: Vector) -> Any:
     n, x = w.size, np.array([w, u])
     q = surrogate.quantize(x)
     zeros, whole = np.zeros((11, 2, n)), np.zeros((2, 2, n), np.int64)
-    code = np.round(q * core.SCALE).astype(np.int64).astype(np.uint64)
+    levels = np.array(surrogate.levels.levels)
+    code = (np.searchsorted(levels, q) + 1).astype(np.uint64)  # as `core.number_of`
     top = np.full((2, n, 3), np.nan)
     top[..., 0] = q
     return core.State(
-        x=x, m=zeros[0], v=zeros[1], q=q, h=zeros[2], path=zeros[3], largest=zeros[4], spent=zeros[5, 0],
+        levels=levels, x=x, m=zeros[0], v=zeros[1], q=q, h=zeros[2], path=zeros[3], largest=zeros[4], spent=zeros[5, 0],
         jump=zeros[6, 0], apart=whole[0, 0], code=code, count=whole[1] + 1, short=code.copy(),
         depth=np.ones((2, n), np.int64), top=top,
     )  # fmt: skip
@@ -167,6 +172,8 @@ def _advance(
         size = min(CHUNK, steps - done)
         chunk, t = source.chunk(done // CHUNK, size), np.arange(done + 1, done + size + 1)
         eta = array("rate", rates(t), shape=(size,))
+        if (eta < 0).any():
+            raise ValueError(f"rate must be at least 0 in every step, got {eta.min():g}")
         now = core.advance(*specs, chunk, eta, ratio, lipschitz, done + 1, state, stop)
         done += now
         if now < size or (stop and (state.q[0] != state.q[1]).any()):
@@ -176,6 +183,8 @@ def _advance(
 
 def _pair(surrogate: Surrogate, state: Any, done: int, mirror: bool) -> Pair:
     w, u = state.x
+    if not np.isfinite(state.x).all():
+        raise ValueError("rate must be smaller, or the slope bounded: the weights left the floating-point numbers")
     same = (state.count[0] == state.count[1]) & (state.code[0] == state.code[1])
     short = (state.depth[0] == state.depth[1]) & (state.short[0] == state.short[1])
     return Pair(

@@ -1,6 +1,6 @@
 """What twin runs are fed with: optimizers, and gradients, shared or found at the quantized weights of each run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -52,8 +52,27 @@ class Adam:
         return core.Adam(float(self.beta1), float(self.beta2), float(self.epsilon))
 
 
-@dataclass(frozen=True)
-class Drawn:
+@dataclass(frozen=True, eq=False)
+class _Source:
+    """A value: its arrays are copies that nobody else can change, and two are equal where all they hold is."""
+
+    def _keep(self, **values: Any) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def _held(self) -> tuple[Any, ...]:
+        held = (getattr(self, f.name) for f in fields(self))
+        return type(self), *(tuple(x.tolist()) if isinstance(x, np.ndarray) else x for x in held)
+
+    def __eq__(self, other: object) -> bool:
+        return self._held() == other._held() if isinstance(other, _Source) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._held())
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn(_Source):
     """Gradients that do not depend on the weights: h_t = mean + deviation * noise, the noise independent.
 
     Arguments:
@@ -67,8 +86,8 @@ class Drawn:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        array("mean", self.mean, ndim=1)
-        number("deviation", self.deviation, least=0)
+        self._keep(mean=array("mean", self.mean, ndim=1), seed=count("seed", self.seed, least=0))
+        self._keep(deviation=number("deviation", self.deviation, least=0))
         if self.law not in ("normal", "sign", "alternating"):
             raise ValueError(f"law must be 'normal', 'sign' or 'alternating', got {self.law!r}")
 
@@ -81,11 +100,11 @@ class Drawn:
         else:
             rng = np.random.default_rng([self.seed, index])
             noise = rng.standard_normal(shape) if self.law == "normal" else 1.0 - 2.0 * rng.integers(0, 2, shape)
-        return core.Given(np.ascontiguousarray((np.asarray(self.mean) + self.deviation * noise)[:steps]))
+        return core.Given(np.ascontiguousarray((self.mean + self.deviation * noise)[:steps]))
 
 
-@dataclass(frozen=True)
-class Regression:
+@dataclass(frozen=True, eq=False)
+class Regression(_Source):
     """Least squares with quantized weights: y = x'teacher + noise, x standard normal, fresh minibatches, the same for
     both runs: h = X'(X q - y) / batch.
 
@@ -99,21 +118,20 @@ class Regression:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        array("teacher", self.teacher, ndim=1)
-        count("batch", self.batch)
-        number("noise", self.noise, least=0)
+        self._keep(teacher=array("teacher", self.teacher, ndim=1), seed=count("seed", self.seed, least=0))
+        self._keep(batch=count("batch", self.batch), noise=number("noise", self.noise, least=0))
 
     def chunk(self, index: int, steps: int) -> Any:
         from ..core import twins as core
 
-        rng, teacher = np.random.default_rng([self.seed, index]), np.asarray(self.teacher, dtype=np.float64)
+        rng, teacher = np.random.default_rng([self.seed, index]), self.teacher
         x = rng.standard_normal((CHUNK, self.batch, teacher.size))
         y = x @ teacher + self.noise * rng.standard_normal((CHUNK, self.batch))
         return core.Regression(x[:steps], y[:steps])
 
 
-@dataclass(frozen=True)
-class Pull:
+@dataclass(frozen=True, eq=False)
+class Pull(_Source):
     """A separable convex loss: h_j = curvature_j (q_j - target_j) + noise_tj, the noise independent of the weights.
 
     Arguments:
@@ -127,15 +145,15 @@ class Pull:
 
     def __post_init__(self) -> None:
         curvature = array("curvature", self.curvature, ndim=1)
-        array("target", self.target, shape=curvature.shape)
-        number("deviation", self.deviation, least=0)
+        self._keep(curvature=curvature, target=array("target", self.target, shape=curvature.shape))
+        self._keep(deviation=number("deviation", self.deviation, least=0), seed=count("seed", self.seed, least=0))
         if (curvature < 0).any():
             raise ValueError(f"curvature must be >= 0, got {curvature.min():g}")
 
     def chunk(self, index: int, steps: int) -> Any:
         from ..core import twins as core
 
-        curvature, target = (np.array(a, dtype=np.float64) for a in (self.curvature, self.target))
+        curvature, target = np.array(self.curvature), np.array(self.target)  # writable, which the core is compiled for
         signs = 1.0 - 2.0 * np.random.default_rng([self.seed, index]).integers(0, 2, (CHUNK, curvature.size))
         return core.Pull(curvature, target, self.deviation * signs[:steps])
 

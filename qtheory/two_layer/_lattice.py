@@ -9,6 +9,7 @@ from .._check import Vector
 
 SINGLE, DOUBLE = 24, 50  # bits: of float32, and of float64 with some in reserve
 WEIGHT_BITS, NOISE_BITS, USER_BITS = 8, 12, 8
+REACH = 80  # the sizes of features and output weights are from 2^-80 to 2^80: their lattices are of float32 numbers
 COARSEST = 2.0**-6  # of the median size of the features that are not 0
 
 
@@ -22,9 +23,17 @@ class Lattice:
     gradient: float
 
 
+def require_range(name: str, x: np.ndarray) -> None:
+    """ValueError where the largest entry, with the bits below it, is beyond single precision; 0 is let pass."""
+    largest = float(np.abs(x).max())
+    if largest and not 2.0**-REACH <= largest <= 2.0**REACH:
+        limits = f"[2^-{REACH}, 2^{REACH}]"
+        raise ValueError(f"{name} must have a largest size in {limits}, got {largest:g}: rescale")
+
+
 def power(x: float) -> float:
     """The largest power of two that is at most x > 0."""
-    return float(2.0 ** math.floor(math.log2(x)))
+    return math.ldexp(1.0, math.frexp(x)[1] - 1)
 
 
 def coarsest(values: Vector, unit: float) -> float:
@@ -76,7 +85,7 @@ def fit_features(
     if finest == 0:
         raise ValueError("features must not all be 0")
     unit = 2 * power(finest)
-    scale = float(np.median(size[size > 0]))
+    scale = float(np.median(size[size > 0], overwrite_input=True))
     if unit > COARSEST * scale:
         raise ValueError(
             f"features of median size {scale:.3g} would have to be rounded to multiples of {unit:.3g} for exact "

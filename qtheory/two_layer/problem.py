@@ -10,22 +10,17 @@ import numpy as np
 
 from .. import _check
 from .._check import Vector
-from ..core import activations, bits
+from ..core import bits
 from ..core import two_layer as core
-from . import _lattice, population
+from . import _lattice, _slopes, population
 from ._lattice import Lattice
+from ._slopes import ACTIVATIONS, STES
 from .laws import LAWS, Law, standardized
 
 MEMORY = 4 << 30  # bytes that features, in all their layouts, may take
-PER_ENTRY = 28  # bytes: a double while drawing, two single-precision layouts, and scratch
+PER_ENTRY = 34  # bytes: four doubles at the peak, while drawn; 8 more where standardized
 SLOTS = 64 << 20  # bytes of pre-activations that are held at a time
 BLOCK, UNITS = 1 << 17, 1 << 12  # of a block, which stays in the cache: entries, and pairs of a sample and a unit
-
-ACTIVATIONS = {"heaviside": activations.Heaviside(), "sign": activations.Sign()}
-STES = {
-    "identity": activations.Identity(), "relu": activations.ReLU(), "clipped": activations.ClippedReLU(),
-    "hardtanh": activations.HardTanh(),
-}  # fmt: skip
 
 
 class Layout(NamedTuple):
@@ -57,9 +52,10 @@ class TwoLayer:
         label_noise: (N,) xi. Default: none.
         activation: "heaviside" (1 where x > 0, else 0) or "sign" (1 where x >= 0, else -1).
         ste: mu': "identity" (1), "relu" (x > 0), "clipped" (0 < x < 1), "hardtanh" (|x| < 1), or a function that
-            Numba compiles, of a float32; its values are rounded to multiples of 2^-8.
+            Numba compiles, of a float32; its values, from -8 to 8, are rounded to multiples of 2^-8.
 
-    Errors raised: ValueError for shapes, values or names that do not fit, and for data too long for exact sums.
+    Errors raised: ValueError for shapes, values or names that do not fit, and for data too long for exact sums; where a
+    gradient is asked for, and the function `ste` returns NaN or a value beyond 8 at a sample.
 
     Source: the set-up of Jeong, Xin and Yin, Beyond Discreteness (2025), as reconstructed here from its abstract and
     from Yin et al. (2019); compare with the paper.
@@ -85,6 +81,8 @@ class TwoLayer:
             raise ValueError("output_weights must not all be 0: the network would be constant")
         noise = np.zeros(samples) if self.label_noise is None else self.label_noise
         noise = _check.array("label_noise", noise, shape=(samples,))
+        _lattice.require_range("features", features)
+        _lattice.require_range("output_weights", v)
         v, weights = _lattice.fit_weights(v)
         noise, residuals = _lattice.fit_noise(noise, weights)
         lattice = _lattice.fit_features(features, v, noise, weights, residuals, callable(self.ste))
@@ -97,13 +95,13 @@ class TwoLayer:
         )  # fmt: skip
 
     def _features(self) -> Vector:
-        z = np.asarray(self.features)
+        z = _check.real("features", self.features)
         if z.ndim == 2:
             z = z[:, None, :]
         if z.ndim != 3:
             raise ValueError(f"features must have shape (N, m, n) or (N, n), got {np.shape(self.features)}")
         check_memory(*z.shape)
-        z = _check.array("features", z).copy()
+        z = _check.array("features", z)  # a copy of our own
         z.setflags(write=True)
         return z
 
@@ -133,8 +131,11 @@ class TwoLayer:
         if isinstance(law, str):
             _choice("law", law, LAWS)
             law = LAWS[law]
+        elif not callable(law):
+            raise ValueError(f"law must be a name or a function of (rng, shape), got {law!r}")
         rng = np.random.Generator(np.random.Philox(_check.count("seed", seed, least=0)))
-        drawn = 1 - 2 * rng.integers(0, 2, n) if teacher is None else teacher
+        coins = 1 - 2 * rng.integers(0, 2, n)  # always drawn, so that a given teacher changes nothing else
+        drawn = coins if teacher is None else teacher
         features = _check.array("the law's features", law(rng, (samples, m, n)), shape=(samples, m, n))
         noise = sigma * rng.standard_normal(samples) if sigma else None
         return cls(standardized(features) if standardize else features, drawn, output_weights, noise, activation, ste)
@@ -199,6 +200,7 @@ class TwoLayer:
                 layout.data, layout.activation, layout.ste, layout.v, layout.labels, some, patterns[part], at, pre,
                 gradient[part], squares[part],
             )  # fmt: skip
+        _slopes.require_finite(self.ste, gradient)
         loss, gradient = squares / (2 * self.samples), gradient / self.samples
         return (loss[0], gradient[0]) if np.ndim(q) == 1 else (loss, gradient)
 
@@ -223,17 +225,14 @@ class TwoLayer:
         labels = np.full(blocks * size, resting, np.float32)
         labels[:samples] = self.labels
         return Layout(
-            self._data(z, real), ACTIVATIONS[self.activation], self._estimator, v, labels.reshape(blocks, size),
+            self._data(z, real), ACTIVATIONS[self.activation], self.estimator, v, labels.reshape(blocks, size),
             self.teacher, (blocks, m, size),
         )  # fmt: skip
 
     @property
-    def _estimator(self) -> Any:
-        if callable(self.ste):
-            import numba
-
-            return activations.UserSlope(self.ste if hasattr(self.ste, "py_func") else numba.njit(self.ste))
-        return STES[self.ste]
+    def estimator(self) -> Any:
+        """The core's spec of the estimator."""
+        return _slopes.spec(self.ste)
 
     @property
     def packed(self) -> bool:

@@ -12,6 +12,8 @@ from .. import _check
 from .._check import Vector
 from ..core import bits, descent
 from ..core import recovery as core
+from . import _slopes
+from ._slopes import ACTIVATIONS
 from .problem import MEMORY, TwoLayer
 
 MEMO = 64 << 20  # bytes of the table of known gradients, for each thread
@@ -78,11 +80,12 @@ def recover(
     Errors raised: ValueError for arguments that do not fit, for paths beyond MEMORY, and where a latent weight would
     leave its 2^62 units (a longer run or a smaller step than exact arithmetic can carry).
     """
-    eta, steps = _check.number("step", step, above=0.0), _check.count("steps", steps)
+    eta, steps = _check.number("step", step, above=0.0), _check.count("steps", steps, most=2**62)
     burn = _check.count("burn", burn, least=0, most=steps - 1)
     seed = _check.count("seed", seed, least=0)
+    _check.instance("problem", problem, TwoLayer, "TwoLayer.draw(8, 100)")
     u0 = _starts(problem, start, trials, seed)
-    threads = _check.count("threads", threads or cpu_count() or 1)
+    threads = _check.count("threads", (cpu_count() or 1) if threads is None else threads)
     if batch is None and output_step is None:
         if output_start is not None:
             raise ValueError("output_start needs output_step: with None, the output weights are known")
@@ -96,7 +99,7 @@ def recover(
     run = _Plain(problem, eta / size, steps, burn, 0 if batch is None else size, rate, v, seed)
     with ThreadPoolExecutor(threads) as pool:
         done = list(pool.map(run.trial, range(len(u0)), u0))
-    return _stack(done, output_step is not None)
+    return _stack(done, steps, output_step is not None)
 
 
 def _starts(problem: TwoLayer, start: Any, trials: int | None, seed: int) -> Vector:
@@ -123,9 +126,7 @@ def latent(u0: Vector, scale: float) -> np.ndarray:
     return np.where((u0 < 0) & (units == 0), -1, units).astype(np.int64)
 
 
-def _by_events(
-    problem: TwoLayer, u0: Vector, eta: float, steps: int, burn: int, paths: bool, threads: int
-) -> Recovery:
+def _by_events(problem: TwoLayer, u0: Vector, eta: float, steps: int, burn: int, paths: bool, threads: int) -> Recovery:
     words = -(-problem.n // 64)
     if paths and len(u0) * steps * 8 * (words + 1) > MEMORY:
         most = MEMORY // (steps * 8 * (words + 1))
@@ -159,11 +160,13 @@ def _chunk(problem: TwoLayer, u: np.ndarray, steps: int, burn: int, paths: bool)
         np.empty((trials, kept, words), np.uint64), np.zeros(trials, np.int64),
     )  # fmt: skip
     pre, at = problem.slots(trials)
-    well = core.recover(
+    ended = core.recover(
         layout.data, layout.activation, layout.ste, layout.v, layout.labels, problem.lattice.gradient, layout.teacher,
         u, steps, pre, at, memo, records,
     )  # fmt: skip
-    if not well:
+    if ended == core.NAN:
+        _slopes.require_finite(problem.ste, np.array(np.nan))
+    if ended == core.OVERFLOW:
         raise ValueError(f"a latent weight left its 2^62 units within {steps} steps: use fewer steps or a larger step")
     return u, records
 
@@ -200,21 +203,24 @@ class _Plain:
     seed: int
 
     def trial(self, trial: int, u0: Vector) -> tuple:
-        problem, layout = self.problem, self.problem.layout
+        problem = self.problem
         rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, trial, 1])))
         batches = rng.integers(0, problem.samples, (self.steps, self.batch))
         v, total, distances = self.v.copy(), np.zeros(problem.n, np.int64), np.zeros(problem.n + 1, np.int64)
         hit, escapes, unit = np.full(1, -1), np.zeros(1, np.int64), problem.lattice.gradient
         u = latent(u0, self.scale * unit) * unit
         squares = descent.descend(
-            layout.activation, layout.ste, problem.features, problem.labels, layout.teacher, batches, self.rate, v, u,
-            self.burn, hit, total, distances, escapes,
+            ACTIVATIONS[problem.activation], problem.estimator, problem.features, problem.labels, problem.teacher,
+            batches, self.rate, v, u, self.burn, hit, total, distances, escapes,
         )  # fmt: skip
+        if np.isfinite(v).all():  # else it is they that have diverged
+            _slopes.require_finite(problem.ste, u)
         last = np.where(u >= 0, 1, -1).astype(np.int8)
         return hit[0], last, total, distances, escapes[0], squares / (2 * problem.samples), v
 
 
-def _stack(done: list[tuple], trained: bool) -> Recovery:
+def _stack(done: list[tuple], steps: int, trained: bool) -> Recovery:
     hit, last, total, distances, escapes, loss, v = (np.array(column) for column in zip(*done, strict=True))
-    steps = int(distances[0].sum()) if len(done) else 0
+    if not np.isfinite(loss).all():
+        raise ValueError("output_step must be smaller: the output weights left the floating-point numbers")
     return Recovery(hit, last, total, distances, escapes, loss, len(done) * steps, None, v if trained else None)

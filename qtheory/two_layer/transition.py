@@ -11,7 +11,6 @@ Trials are run in batches, each a task of a `qtheory.sweep.Sweep`: finished ones
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,61 +18,28 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .. import core, sweep
-from .._check import count, number
-from ..core import activations, bits, recovery, two_layer
+from .. import core, datasets, sweep
+from .._check import count
+from ..core import activations, bits, two_layer
 from ..psychometric import Curve, fit_curve
-from . import _lattice, laws, problem
-from . import recovery as trials_of
-from .problem import TwoLayer
-from .recovery import recover
+from ..sweep import _names
+from . import _lattice, _slopes, laws, population, problem, recovery, trials
+from .trials import BATCH, Setting, attempt
 
-__all__ = ["Setting", "Tally", "Transition", "attempt", "designed", "locate", "locate_all", "samples_at", "study",
-           "tally"]  # fmt: skip
+__all__ = ["BATCH", "Setting", "Tally", "Transition", "attempt", "designed", "locate", "locate_all", "samples_at",
+           "study", "tally"]  # fmt: skip
 
 Target = Literal["last", "ergodic"]
 Plan = list[tuple[int, int]]  # (level, batch) of a round
 Design = Generator[Plan, list[dict[str, Any]], None]
 TARGETS: tuple[Target, ...] = ("last", "ergodic")
+SOURCES = (
+    activations, two_layer, core.recovery, bits, core.compile, trials, problem, recovery, laws, population, _lattice,
+    _slopes, datasets, _names,
+)  # fmt: skip  # what a trial runs: its data, its seeds, its steps
 PER_OCTAVE = 4  # levels of N: 2^(k/4), rounded
-BATCH = 8  # trials in a task
 NEAR = 2  # levels on each side of the estimate that trials go to
 WIDTH = 3  # levels that a round goes to
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What all trials share.
-
-    Arguments
-        m, activation, ste, law: as in `TwoLayer.draw`.
-        rate: 2 eta s, the distance that a wrong latent weight moves in a step of the population's dynamics; starts are
-            standard normal.
-        steps: T.   seed: of everything.
-
-    Errors raised
-        ValueError: numbers out of range, or an estimator without a speed s.
-    """
-
-    m: int = 1
-    activation: str = "heaviside"
-    ste: str = "identity"
-    law: str = "gaussian"
-    rate: float = 0.1
-    steps: int = 3000
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "m", count("m", self.m))
-        object.__setattr__(self, "steps", count("steps", self.steps, least=2))
-        object.__setattr__(self, "seed", count("seed", self.seed, least=0))
-        object.__setattr__(self, "rate", number("rate", self.rate, above=0.0))
-        draw_one(self, 2, 1, 0).speed  # noqa: B018  # names are checked there
-
-    def task(self, n: int, samples: int, batch: int, trials: int = BATCH) -> dict[str, Any]:
-        """Settings of the batch that holds the trials batch * trials, ..., (batch + 1) * trials - 1."""
-        own = {"n": count("n", n), "samples": count("samples", samples), "trials": count("trials", trials)}
-        return dataclasses.asdict(self) | own | {"first": count("batch", batch, least=0) * trials}
 
 
 @dataclass(frozen=True)
@@ -105,43 +71,23 @@ class Transition:
     curve: Curve
 
 
-def draw_one(setting: Setting, n: int, samples: int, trial: int) -> TwoLayer:
-    """The data set of a trial; the same for every rate, number of steps, activation and estimator."""
-    where = {"seed": setting.seed, "n": n, "samples": samples, "m": setting.m, "law": setting.law, "trial": trial}
-    return TwoLayer.draw(
-        n, samples, m=setting.m, law=setting.law, activation=setting.activation, ste=setting.ste,
-        seed=sweep.derived_seed(where, "data"),
-    )  # fmt: skip
-
-
-def attempt(settings: dict[str, Any]) -> dict[str, int]:
-    """The task: run a batch of trials and count. `settings` as `Setting.task` returns them."""
-    own = settings.copy()
-    n, samples, trials, first = (own.pop(key) for key in ("n", "samples", "trials", "first"))
-    setting, found = Setting(**own), np.zeros(3, int)
-    for trial in range(first, first + trials):
-        data = draw_one(setting, n, samples, trial)
-        run = recover(
-            data, step=setting.rate / (2 * data.speed), steps=setting.steps, trials=1, burn=setting.steps // 2,
-            seed=sweep.derived_seed({"seed": setting.seed, "n": n, "trial": trial}, "start"), threads=1,
-        )  # fmt: skip
-        away = bool((run.last[0] != data.teacher).any())
-        found += [run.hit[0] >= 0, (run.average_sign[0] == data.teacher).all(), run.loss[0] == 0 and away]
-    return {"trials": trials, "last": int(found[0]), "ergodic": int(found[1]), "spurious": int(found[2])}
-
-
 def study(folder: str | os.PathLike[str] = "results") -> sweep.Sweep:
     """The sweep that all trials belong to; its version is made of the sources that they run."""
-    sources = (activations, two_layer, recovery, bits, core.compile, problem, trials_of, laws, _lattice)
     return sweep.Sweep(
-        "transition", attempt, "1-" + sweep.fingerprint(*sources), folder, memory=_memory,
+        "transition", attempt, "1-" + sweep.fingerprint(*SOURCES), folder, memory=_memory,
         memory_limit=problem.MEMORY, divisible="samples",
     )  # fmt: skip
 
 
 def tally(tasks: Iterable[dict[str, Any]], results: Iterable[dict[str, Any]]) -> list[Tally]:
-    """Counts by dimension, ascending, from tasks (a task that is there twice counts once) and their results."""
-    keys = ("trials", "last", "ergodic", "spurious")
+    """Counts by dimension, ascending, from tasks (a task that is there twice counts once) and their results.
+
+    Errors raised: ValueError for tasks of different settings, whose trials are of different kinds.
+    """
+    tasks, keys = list(tasks), ("trials", "last", "ergodic", "spurious")
+    shared = [{k: v for k, v in task.items() if k not in ("n", "samples", "first")} for task in tasks]
+    if other := next((s for s in shared if s != shared[0]), None):
+        raise ValueError(f"tasks must be of one setting, got {shared[0]} and {other}")
     cells: dict[int, dict[int, dict[int, np.ndarray]]] = {}
     for task, result in zip(tasks, results, strict=True):
         cell = cells.setdefault(task["n"], {}).setdefault(task["samples"], {})
@@ -218,6 +164,12 @@ def samples_at(level: int) -> int:
     return round(2.0 ** (level / PER_OCTAVE))
 
 
+def _lowest(level: int) -> int:
+    """The lowest level, from 0 on, with the sample size of this one: below 8 several levels have the same."""
+    level = max(level, 0)
+    return next(k for k in range(level + 1) if samples_at(k) == samples_at(level))
+
+
 def _design(n: int, target: Target, budget: int) -> Design:
     """Yields the batches of each round, and is sent their results."""
     tried: dict[int, list[int]] = {}  # level -> successes of each batch
@@ -228,18 +180,18 @@ def _design(n: int, target: Target, budget: int) -> Design:
     def left() -> bool:
         return BATCH * sum(map(len, tried.values())) < budget
 
-    level = round(PER_OCTAVE * np.log2(2 * n))
+    level = _lowest(round(PER_OCTAVE * np.log2(2 * n)))
     while left() and level not in tried:
         [result] = yield [(level, 0)]
         tried[level] = [result[target]]
-        level = max(level + PER_OCTAVE * (1 if share(level) < 0.5 else -1), 0)
+        level = _lowest(level + PER_OCTAVE * (1 if share(level) < 0.5 else -1))
     while left():
         levels = sorted(tried)
         counts = [BATCH * len(tried[k]) for k in levels], [sum(tried[k]) for k in levels]
         curve = fit_curve([samples_at(k) for k in levels], *counts, failure=0.5)
         # A curve that rises too little to say where: not beyond an octave of what was tried.
         centre = np.clip(PER_OCTAVE * np.log2(curve.n50.estimate), levels[0] - PER_OCTAVE, levels[-1] + PER_OCTAVE)
-        near = [k for k in range(round(centre) - NEAR, round(centre) + NEAR + 1) if k >= 0]
+        near = {_lowest(k) for k in range(round(centre) - NEAR, round(centre) + NEAR + 1)}
         chosen = sorted(near, key=lambda k: (len(tried.get(k, [])), abs(k - centre), k))[:WIDTH]
         plan = [(k, len(tried.get(k, []))) for k in chosen]
         results = yield plan

@@ -95,6 +95,20 @@ def test_single_precision_stays_single_and_near(surrogate):
     np.testing.assert_allclose(single, surrogate.apply(w, 0.5), rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.parametrize("levels", [Levels.uniform(2), Levels([-1, 0, 3])], ids=["uniform", "uneven"])
+def test_what_is_no_number_is_never_an_address(levels):
+    found = forward(levels, np.array([np.nan, np.inf, -np.inf]))
+    assert np.isin(found, levels.levels).all() and found[1:].tolist() == [levels.levels[-1], levels.levels[0]]
+
+
+def test_levels_that_single_precision_cannot_tell_apart_are_refused():
+    close = Levels([0.0, 1.0, 1 + 1e-12])
+    assert forward(close, np.array([2.0]))[0] == 1 + 1e-12
+    for levels in (close, Levels([0.0, 1e300]), Levels([0.0, 1e-50])):
+        with pytest.raises(ValueError, match="must be finite and different in float32"):
+            STE(levels).lower(np.float32)
+
+
 def test_bells_underflow_to_zero_and_never_overflow():
     steep = SigmoidSum(Levels.uniform(2), 1e90)
     out = backward(steep, np.array([-0.9, 0.1, 1e9]), 1.0)

@@ -146,6 +146,19 @@ def test_a_resumed_run_is_the_run_that_never_stopped():
         train(settings, X, y, resume={k: v for k, v in kept[2].items() if k != "0.0.scales.x"})
 
 
+@pytest.mark.parametrize("more", [{}, {"activations": QuantizedActivation((0, 1))}], ids=["weights", "staircase"])
+def test_scales_that_diverge_are_an_error_that_names_the_rate(more):
+    method = SGD() if more else Sigmoids((-1, 0, 1))
+    with pytest.raises(ValueError, match=r"learning_rate must be smaller than 1e\+06"):
+        train(small(method, learning_rate=1e6, **more), *blobs())
+
+
+def test_linear_biases_need_a_weight_to_scale_by():
+    start = {"0.0.x": np.zeros((12, 32))}
+    with pytest.raises(ValueError, match="start must have weights other than 0"):
+        train(small(Sigmoids((-1, 0, 1), linear=True)), *blobs(), start=start)
+
+
 def test_the_soft_network_nears_the_hard_one_as_the_temperature_rises():
     X, y = blobs()
     apart = []
@@ -191,8 +204,9 @@ def test_biases_and_levels_of_straight_through_networks():
         (lambda: Sigmoids((1,)), "levels must be 2 to 256 increasing"),
         (lambda: Sigmoids((0, 1), slope=0), "slope must be greater than 0"),
         (lambda: Sigmoids((0, 1), cap=np.inf), "cap must be finite"),
-        (lambda: QuantizedActivation((1, 2)), "levels must increase from 0"),
-        (lambda: QuantizedActivation((0, 2, 1)), "levels must increase from 0"),
+        (lambda: QuantizedActivation((1, 2)), "levels must be 2 to 256 numbers that increase from 0"),
+        (lambda: QuantizedActivation((0, 2, 1)), "levels must be 2 to 256 numbers that increase from 0"),
+        (lambda: QuantizedActivation(range(257)), "levels must be 2 to 256 numbers"),
         (lambda: QuantizedActivation((0, 1), slope=-1), "slope must be greater than 0"),
         (lambda: Settings(SGD(), activations=(0, 1)), "activations must be one of relu, binary"),
     ],

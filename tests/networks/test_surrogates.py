@@ -8,7 +8,7 @@ import pytest
 from qtheory.methods import QAT
 from qtheory.networks import Settings, train
 from qtheory.networks.parameters import Moving, start_of
-from qtheory.surrogates import DSQ, EWGS, MAD, STE, BinaryTanh, Clipped, Levels
+from qtheory.surrogates import DSQ, EWGS, MAD, STE, BinaryTanh, Clipped, Levels, ReSTE
 
 TWO = Levels.uniform(2)
 ODD = Levels([-1.0, -0.25, 0.5, 2.0])
@@ -166,6 +166,8 @@ def test_beta2_is_that_of_adam():
         ({"surrogate": 3}, "surrogate must be"),
         ({"mirror": 3}, "mirror must be"),
         ({"mirror": STE(Levels.uniform(3))}, "mirror must have the levels"),
+        ({"surrogate": ReSTE(Levels.uniform(1))}, "surrogate must have a bounded slope, as ReSTE has with cut > 0"),
+        ({"surrogate": Clipped(Levels.uniform(1), ReSTE(Levels.uniform(1)))}, "surrogate must have a bounded slope"),
         ({"limit": 0}, "limit must be greater than 0"),
         ({"limit": np.inf}, "limit must be finite"),
         ({"rate": 0}, "rate must be greater than 0"),
@@ -174,6 +176,14 @@ def test_beta2_is_that_of_adam():
 def test_bad_methods_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         QAT(**({"surrogate": STE(TWO)} | change))
+
+
+def test_a_cut_lets_weights_land_on_the_boundary():
+    method = QAT(ReSTE(Levels.uniform(1), cut=0.01))
+    _, mine = moving(method, optimizer="adam")
+    mine.x[:3] = 0.0
+    mine.step(Settings(method, precision="double").rule(1), 0.01, 1, np.zeros((7, 50)))
+    assert np.isfinite(mine.x).all() and mine.x[:3].tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize(

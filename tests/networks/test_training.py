@@ -1,8 +1,11 @@
 """Training as a whole: it learns, it repeats, it resumes, and it refuses what it cannot use."""
 
+import time
+from threading import Event, Thread
+
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from qtheory.methods import BC, SGD, SR, R
 from qtheory.networks import Settings, train
@@ -79,6 +82,44 @@ def test_a_resumed_run_is_the_run_that_never_stopped(method):
         train(small(method, hidden=(31,)), X, y, resume=kept[3])
     with pytest.raises(ValueError, match="resume"):
         train(small(method), X, y, resume={})
+
+
+@pytest.mark.parametrize("name", ["epoch", "t", "record.loss"])
+def test_an_incomplete_checkpoint_is_refused(name):
+    kept = {}
+    train(small(SR(B), epochs=2), *blobs(), checkpoint=lambda _, arrays: kept.update(arrays))
+    with pytest.raises(ValueError, match=r"resume\['epoch'\] must be at most 1"):
+        train(small(SR(B), epochs=1), *blobs(), resume=kept)
+    del kept[name]
+    with pytest.raises(ValueError, match=f"resume must hold '{name}'"):
+        train(small(SR(B), epochs=2), *blobs(), resume=kept)
+
+
+def test_a_start_that_is_not_finite_is_refused():
+    with pytest.raises(ValueError, match=r"start\['0.0.x'\] must be finite"):
+        train(small(SR(B)), *blobs(), start={"0.0.x": np.full((12, 32), np.nan)})
+
+
+def threads_of_blas():
+    """Those of NumPy's own library; SciPy's may be loaded in between."""
+    return {i["num_threads"] for i in threadpool_info() if i["user_api"] == "blas" and "numpy" in i["filepath"]}
+
+
+def test_trainings_at_a_time_keep_one_thread_each_and_give_the_rest_back():
+    seen, begun, before = [], Event(), threads_of_blas()
+
+    def look(_):
+        begun.set()
+        time.sleep(0.002)
+        seen.append(threads_of_blas())
+
+    both = [Thread(target=train, args=(small(SR(B), epochs=n), *blobs()), kwargs={"progress": look}) for n in (2, 4)]
+    both[0].start()
+    assert begun.wait(60)
+    both[1].start()  # and outlives the first one
+    for thread in both:
+        thread.join()
+    assert threads_of_blas() == before and set().union(*seen) == {1}
 
 
 def test_r_stalls_where_sr_moves():

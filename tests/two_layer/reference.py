@@ -21,8 +21,9 @@ def fire(activation, x):
     return int(x > 0) if activation == "heaviside" else (1 if x >= 0 else -1)
 
 
-def evaluate(problem, q):
-    """(loss, coarse gradient (n,)) at one pattern, as fractions."""
+def evaluate(problem, q, slope=None):
+    """(loss, coarse gradient (n,)) at one pattern, as fractions; `slope` stands for a user's estimator."""
+    slope = slope or SLOPES[problem.ste]
     features, v, labels = fractions(problem.features), fractions(problem.output_weights), fractions(problem.labels)
     loss, gradient = Fraction(0), np.array([Fraction(0)] * problem.n)
     for z, y in zip(features, labels, strict=True):
@@ -30,7 +31,7 @@ def evaluate(problem, q):
         r = sum((v[k] * fire(problem.activation, x[k]) for k in range(problem.m)), -y)
         loss += r * r
         for k in range(problem.m):
-            gradient = gradient + r * v[k] * SLOPES[problem.ste](x[k]) * z[k]
+            gradient = gradient + r * v[k] * Fraction(slope(x[k])) * z[k]
     return loss / (2 * problem.samples), gradient / problem.samples
 
 

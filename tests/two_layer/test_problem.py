@@ -1,11 +1,12 @@
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qtheory.two_layer import TwoLayer, laws
+from qtheory.two_layer import TwoLayer, _lattice, laws, recover
 from qtheory.two_layer import problem as module
 from tests.two_layer import reference
 
@@ -94,6 +95,69 @@ def test_a_users_estimator():
         _ = p.speed
 
 
+@pytest.mark.parametrize("law", ["gaussian", "rademacher"])
+def test_gradients_of_a_users_estimator_are_exact_up_to_its_largest_value(law):
+    def steep(x):
+        return 8.0 if x > 0.5 else -7.99609375
+
+    p = TwoLayer.draw(7, 40, m=3, law=law, output_weights=[1.0, 0.7, -0.9], ste=steep, label_noise=0.3, seed=1)
+    back = TwoLayer(p.features[::-1], p.teacher, p.output_weights, p.label_noise[::-1], ste=steep)
+    for q in patterns(7, 4):
+        exact = reference.evaluate(p, q, steep)[1]
+        assert list(p.coarse_gradient(q)) == [float(g * 40) / 40 for g in exact]
+        assert np.array_equal(p.coarse_gradient(q), back.coarse_gradient(q))
+
+
+@pytest.mark.parametrize("value", [-8.01, math.nan])
+def test_other_values_of_a_users_estimator_are_refused(value):
+    def wild(x):
+        return value
+
+    p = TwoLayer.draw(3, 20, ste=wild, seed=1)
+    with pytest.raises(ValueError, match="ste must return numbers from -8 to 8"):
+        p.coarse_gradient(-p.teacher)
+    for more in ({}, {"batch": 4}):
+        with pytest.raises(ValueError, match="ste must return numbers from -8 to 8"):
+            recover(p, start=-p.teacher, steps=50, **more)
+
+
+@pytest.mark.parametrize("scale", [1e-50, 1e-40, 1e40, 1e200, 5e-324])
+def test_sizes_beyond_single_precision_are_refused(scale):
+    z = np.sign(np.random.default_rng(0).standard_normal((64, 8)))
+    with pytest.raises(ValueError, match="features must have a largest size in"):
+        TwoLayer(scale * z, np.ones(8))
+    with pytest.raises(ValueError, match="output_weights must have a largest size in"):
+        TwoLayer(z, np.ones(8), [scale])
+
+
+@pytest.mark.parametrize("scale", [2.0**-70, 2.0**70])
+def test_a_power_of_two_on_features_or_weights_changes_a_gradient_by_its_unit_only(scale):
+    z, q = np.random.default_rng(0).standard_normal((64, 8)), np.array([1, 1, 1, -1, 1, -1, -1, 1])
+    base = TwoLayer(z, np.ones(8)).coarse_gradient(q)
+    assert base.any()
+    assert np.array_equal(TwoLayer(scale * z, np.ones(8)).coarse_gradient(q), scale * base)
+    assert np.array_equal(TwoLayer(z, np.ones(8), [scale]).coarse_gradient(q), scale**2 * base)
+
+
+def test_powers_of_two_are_those_below():
+    for x in (1.0, 3.0, 2.0**-1074, math.nextafter(1024, 0)):
+        assert _lattice.power(x) <= x < 2 * _lattice.power(x)
+
+
+def test_data_take_no_more_memory_than_is_said():
+    tracemalloc.start()
+    _ = TwoLayer.draw(64, 10_000).layout
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak <= 1.02 * module.PER_ENTRY * 640_000
+
+
+def test_a_given_teacher_changes_nothing_else():
+    p = TwoLayer.draw(6, 30, seed=3)
+    assert np.array_equal(TwoLayer.draw(6, 30, seed=3, teacher=p.teacher).features, p.features)
+    assert np.array_equal(TwoLayer.draw(6, 30, seed=3, teacher=-p.teacher).features, p.features)
+
+
 def test_features_are_rounded_a_little():
     z = np.random.default_rng(0).standard_normal((100, 2, 30))
     p = TwoLayer(z, np.ones(30))
@@ -136,7 +200,8 @@ def test_inputs_of_any_layout():
         p.features[0] = 0
 
 
-ONES = np.ones((4, 3))
+ONES, NEEDED = np.ones((4, 3)), module.PER_ENTRY * 10**12
+FITS = module.MEMORY // (module.PER_ENTRY * 1000)
 BAD = [
     (lambda: TwoLayer(np.ones(3), np.ones(3)), "shape"),
     (lambda: TwoLayer(np.ones((0, 1, 3)), np.ones(3)), "empty"),
@@ -160,9 +225,11 @@ BAD = [
     (lambda: TwoLayer.draw(5, 5, m=0), "m must be at least 1"),
     (lambda: TwoLayer.draw(5, 5, law="cauchy"), "law must be one of"),
     (lambda: TwoLayer.draw(5, 5, law=lambda rng, shape: np.zeros(3)), "the law's features must have shape"),
+    (lambda: TwoLayer.draw(5, 5, law=3), "law must be a name or a function"),
+    (lambda: TwoLayer([[1.0, 2.0], [1.0]], np.ones(2)), "features must be an array of real numbers"),
     (lambda: TwoLayer.draw(5, 5, label_noise=-1.0), "label_noise"),
     (lambda: TwoLayer.draw(5, 5, seed=-1), "seed"),
-    (lambda: TwoLayer.draw(1000, 10**9), r"need about 26077.0 GiB.*at most 153391 samples fit"),
+    (lambda: TwoLayer.draw(1000, 10**9), f"need about {NEEDED / 2**30:.1f} GiB.*at most {FITS} samples fit"),
     (lambda: TwoLayer.draw(65, 10, law="digits"), "64 features"),
     (lambda: TwoLayer.draw(5, 1, standardize=True), "feature 0 is constant over the 1 rows"),
     (lambda: TwoLayer(ONES, np.ones(3)).loss(np.zeros(3)), "q must hold -1 and 1 only, got 0"),

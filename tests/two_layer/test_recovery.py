@@ -135,10 +135,22 @@ def test_zero_and_tiny_starts():
     assert list(run.paths[0].patterns[0]) == [1, 1, -1]  # sign(0) = +1, and a tiny weight keeps its sign
 
 
+@pytest.mark.parametrize("more", [{"batch": 8}, {"output_step": 0.01}])
+@pytest.mark.parametrize("burn", [0, 50])
+def test_runs_step_by_step_count_every_gradient(burn, more):
+    p = TwoLayer.draw(8, 64, seed=1)
+    assert recover(p, steps=100, burn=burn, trials=3, **more).evaluations == 300
+
+
+def test_output_weights_that_diverge_are_an_error():
+    with pytest.raises(ValueError, match="output_step must be smaller"):
+        recover(TwoLayer.draw(8, 64, seed=1), steps=2000, batch=8, output_step=1e3)
+
+
 BAD = [
     ({"step": 0.0}, "step must be greater than 0"),
     ({"step": np.nan}, "step must be finite"),
-    ({"steps": 0}, "steps must be at least 1"),
+    ({"steps": 0}, "steps must be between 1 and"),
     ({"steps": 10, "burn": 10}, "burn must be between 0 and 9"),
     ({"trials": 0}, "trials must be at least 1"),
     ({"start": np.ones(3)}, r"start must have shape \(R, 4\) or \(4,\)"),
@@ -154,6 +166,8 @@ BAD = [
     ({"output_step": 0.1, "output_start": [1.0, 2.0]}, "output_start must have shape"),
     ({"paths": True, "trials": 1000, "steps": 10**6}, r"14.9 GiB: keep those of at most 268 trials"),
     ({"threads": -1}, "threads must be at least 1"),
+    ({"threads": 0}, "threads must be at least 1"),
+    ({"steps": 2**63}, "steps must be between 1 and"),
 ]
 
 
@@ -162,6 +176,11 @@ def test_bad_input(arguments, message):
     p = TwoLayer.draw(4, 10, seed=1)
     with pytest.raises(ValueError, match=message):
         recover(p, **arguments)
+
+
+def test_something_else_than_a_problem_is_refused():
+    with pytest.raises(ValueError, match="problem must be"):
+        recover(None)
 
 
 def test_a_run_too_long_for_exact_integers():

@@ -1,25 +1,28 @@
 """Sample complexity: a batch of trials against a plain loop, and designs against planted transitions."""
 
 import math
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from qtheory import core
 from qtheory.exponents import power_law
 from qtheory.sweep import derived_seed
-from qtheory.two_layer import transition
+from qtheory.two_layer import problem, transition, trials
 from qtheory.two_layer.transition import (
     BATCH,
     Setting,
     attempt,
     designed,
-    draw_one,
     locate,
     locate_all,
     samples_at,
     study,
     tally,
 )
+from qtheory.two_layer.trials import draw_one
 
 SMALL = Setting(steps=200, seed=5)
 
@@ -156,6 +159,32 @@ def test_counts_add_up_and_a_task_counts_once():
     assert six.curve("last", 0.1).successes.tolist() == [7, 3]
 
 
+@pytest.mark.parametrize("change", [{"seed": 6}, {"rate": 0.2}, {"trials": 4}])
+def test_tasks_of_different_settings_are_not_added(change):
+    task, result = SMALL.task(6, 12, 0), {"trials": BATCH, "last": 1, "ergodic": 2, "spurious": 1}
+    with pytest.raises(ValueError, match="tasks must be of one setting"):
+        tally([task, task | change], [result] * 2)
+
+
+def test_a_design_at_a_small_dimension_tries_each_sample_size_under_one_level(plant, tmp_path):
+    tasks = designed([1], budget=160, folder=tmp_path)
+    assert len(tasks) == len({(t["samples"], t["first"]) for t in tasks}) >= 20
+
+
+def test_the_version_of_the_results_is_made_of_what_a_trial_runs(monkeypatch, tmp_path):
+    """Of every module of ours whose functions a trial calls."""
+    called, root = set(), str(Path(transition.__file__).parent.parent)
+    code = {str(m.__file__) for m in transition.SOURCES} | {str(Path(core.compile.__file__))}
+    sys.setprofile(lambda frame, event, _: called.add(frame.f_code.co_filename) if event == "call" else None)
+    try:
+        attempt(Setting(steps=2).task(3, 5, 0))
+    finally:
+        sys.setprofile(None)
+    mine = {name for name in called if name.startswith(root)}
+    assert str(trials.__file__) in mine
+    assert {Path(name).name for name in mine - code} <= {"_check.py", "_files.py"}  # which change no number
+
+
 def test_levels_are_different_sizes_from_eight_on():
     sizes = [samples_at(k) for k in range(8, 80)]
     assert sizes[0] == 4 and len(set(sizes)) == len(sizes) == 72
@@ -199,6 +228,7 @@ def test_bad_designs_are_refused(tmp_path, sizes, more, match):
 
 
 def test_data_that_do_not_fit_into_memory_are_refused_before_they_are_drawn(tmp_path):
-    with pytest.raises(ValueError, match=r"needs 260\.77 GiB of memory.*expected its samples = 1000000 divided into"):
+    needed = f"{problem.PER_ENTRY * 10**10 / 2**30:.2f}"
+    with pytest.raises(ValueError, match=f"needs {needed} GiB of memory.*expected its samples = 1000000 divided into"):
         study(tmp_path).run([SMALL.task(10_000, 10**6, 0)])
     assert list(tmp_path.rglob("*.json")) == []
