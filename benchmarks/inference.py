@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from . import _product
+from . import _mlp, _product
 from ._product import BEST, BITS, FLOAT, OURS, PACKED, C
 from ._timing import Line, one_core, race
 from .simulators import machine, report
@@ -48,6 +48,21 @@ def lengths(peers: list[str], rounds: int) -> dict[str, dict[str, float]]:
     return found
 
 
+def networks(peers: list[str], rounds: int) -> tuple[dict[str, dict[str, list[float]]], list[str]]:
+    """Rates of a perceptron in GOP/s, by batch and candidate; and the verdicts."""
+    modules = [_product.MODULES[name] for name in ("MKL", "OpenBLAS") if name in peers]
+    found, verdicts = {}, []
+    for batch in _mlp.BATCHES:
+        with one_core():
+            lines = race(_mlp.candidates(batch, modules), rounds)
+        print(f"\nperceptron {_mlp.SIZES}, batch {batch}", *lines, sep="\n", flush=True)
+        reached = ratios(lines, _mlp.SIGNS)
+        wanted = {of: (least, reached.get(of, float("nan"))) for of, least in _mlp.TARGETS[batch].items()}
+        verdicts += report(f"batch {batch} ", wanted)
+        found[str(batch)] = {line.name: [rate / 1e3 for rate in line.rates] for line in lines}
+    return found, verdicts
+
+
 @click.command()
 @click.option("--rounds", type=click.IntRange(1), default=7, show_default=True)
 @click.option("--json", "path", type=click.Path(path_type=Path), default=None, help="Also write all numbers here.")
@@ -75,6 +90,8 @@ def main(rounds: int, path: Path | None) -> None:
         verdicts += report(name, bits)
         found["shapes"][name.strip()] = {line.name: [rate / 1e3 for rate in line.rates] for line in lines}
         found["shapes"][name.strip()]["ratios"] = reached
+    found["perceptron"], more = networks(peers, rounds)
+    verdicts += more
     found["lengths"] = lengths(peers, rounds)
     found["limits"] = _product.limits(library) if library is not None else {}
     print("", *verdicts, *(f"limit of {name}: {rate:.0f} GOP/s" for name, rate in found["limits"].items()), sep="\n")
