@@ -98,7 +98,7 @@ def verify(
 
     Arguments:
         only: ids of theorems, or papers; all by default.
-        scale: "quick" (under a minute on two cores) or "full".
+        scale: "quick" (half a minute on two cores, once compiled; two or three with an empty cache) or "full".
         seed: of all sampling; results do not depend on jobs.
         jobs: processes; all cores by default.
         images: a folder with Fashion-MNIST's IDX files.
