@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from safetensors.numpy import save_file
 
 from qtheory.cli import main
-from qtheory.inference import demo, load, save
+from qtheory.inference import PackedNetwork, PackedScores, demo, load, save
 from simulations import _demo
 
 
@@ -66,6 +66,14 @@ def test_pack_and_predict(run, tmp_path):
     assert json.loads(run("predict", "model.packed.safetensors", "a.npy", "--json").output)["labels"] == expected
     said = json.loads(run("pack", "model.safetensors", "--out", "b", "--order", "0,2", "--latent", "--json").output)
     assert said["file"] == "b" and said["bytes"] == (tmp_path / "b").stat().st_size and said["sizes"] == [64, 12, 3]
+
+
+def test_positive_signs_are_signs(run, tmp_path):
+    save(PackedNetwork((), PackedScores.folded(np.eye(4))), tmp_path / "signs.safetensors")
+    for row in ("1,1,1,1", "1,-1,1,1"):
+        (tmp_path / "a.csv").write_text(f"{row}\n")
+        result = run("predict", "signs.safetensors", "a.csv")
+        assert (result.exit_code, result.output) == (0, "0\n")
 
 
 @pytest.mark.parametrize(

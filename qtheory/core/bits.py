@@ -65,26 +65,6 @@ def unpack_into(words, x):
 
 
 @jit(nogil=True)
-def disagreements(a, rows, out):
-    """Overwrite out (N,) int32 with the number of signs in which the row a (W,) differs from each of rows (N, W)."""
-    if a.size == 1:
-        _one_word(a[0], rows, out)
-        return
-    for i in range(out.size):
-        total = np.int32(0)
-        for w in range(a.size):
-            total += population(a[w] ^ rows[i, w])
-        out[i] = total
-
-
-@jit()
-def _one_word(a, rows, out):
-    wide()
-    for i in range(out.size):
-        out[i] = population(a ^ rows[i, 0])
-
-
-@jit(nogil=True)
 def products_into(a, b, n, out):
     """Overwrite out (R, N) int32 with the scalar products of the rows a (R, W) and b (N, W) of n signs each."""
     width = a.shape[1]
@@ -116,7 +96,7 @@ def _multiply(a, r, side, n, first, size, total, out):
 
 def width(n):
     """The words that n signs take."""
-    return -(-n // WORD)
+    return -(-int(n) // WORD)
 
 
 def pack(signs):

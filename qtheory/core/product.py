@@ -6,6 +6,7 @@ in one instruction. `CUTS` says where they cross, by `benchmarks/_sweep.py`. `pr
 get.
 """
 
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ import numpy as np
 
 from . import bits, product_narrow, product_subset, product_table
 from .product_emit import COLUMNS, COUNTS, LANES, PLANES, SIZE, TERNARY
-from .product_layout import aligned, limit_planes, limit_tiles, lines, slices_into, totals
+from .product_layout import Thresholds, Weights, aligned, limit_planes, limit_tiles, lines, slices_into, totals
 
 DTYPES = {"int32": np.int32, "int16": np.int16, "float32": np.float32, "bits": np.uint64}
 KINDS = {"int32": 0, "int16": 1, "float32": 2, "bits": 3}  # of product_table
@@ -39,24 +40,6 @@ if COUNTS:  # a vector's population count is one instruction: only a single row 
     CUTS = Cuts(narrow=0, few=1, light=2**23 - 1)
 else:
     CUTS = Cuts(narrow=256, few=8, light=2**19) if TERNARY else Cuts(narrow=128, few=6, light=2**19)
-
-
-class Weights(NamedTuple):
-    """N packed rows of n signs, laid out for the kernels. The arrays' meaning is the kernels' business."""
-
-    n: int
-    columns: int
-    side: np.ndarray  # (tiles, W, TILE) uint64
-    slices: np.ndarray  # (blocks, 64 W + 1, LANES) uint64; no blocks where the planes are too few
-    totals: np.ndarray  # (blocks, PLANES, LANES) uint64
-
-
-class Thresholds(NamedTuple):
-    """Integer thresholds of the columns, laid out for the kernels."""
-
-    columns: int
-    tiles: np.ndarray  # (tiles, LIMIT_BYTES) uint8
-    planes: np.ndarray  # (blocks, PLANES + 1, LANES) uint64
 
 
 def prepare(words, n):
@@ -98,7 +81,7 @@ def thresholds(weights, values, flips=None):
     limits = np.clip(t, -n - 2, n + 2) + flips  # all y are between -n and n
     counts = np.clip((n - limits) // 2 + 1, 0, n + 1)  # y < limit if and only if the disagreements are so many
     planes = limit_planes(counts, flips, weights.slices.shape[0])
-    return Thresholds(columns, limit_tiles(limits, flips, n, product_narrow.TILE), planes)
+    return Thresholds(n, columns, limit_tiles(limits, flips, n, product_narrow.TILE), planes)
 
 
 def multiply(words, weights, *, out="int32", thresholds=None, flips=None, threads=1, buffer=None, kernel=None):
@@ -165,7 +148,14 @@ def plan(words, weights, *, out="int32", thresholds=None, flips=None, buffer=Non
     job[12:15] = y.ctypes.data, y.strides[0], line.ctypes.data
     run = partial(product_narrow.narrow, job)
     run.memory = words, weights, limits, line, y  # which the job's addresses mean: they live as long as the run
+    if out == "bits" and weights.side.shape[0] * product_narrow.TILE % bits.WORD:  # tiles may end before the last word
+        return Plan(partial(_cleared, y[:, -1], run), y)
     return Plan(run, y)
+
+
+def _cleared(ends, run):
+    ends[:] = 0
+    run()
 
 
 def run(kernel, words, weights, kind, limits, out, threads=1):
@@ -233,13 +223,19 @@ def _parts(kernel, rows, columns, threads):
 
 
 _NOWHERE = np.zeros((0, PLANES + 1, LANES), np.uint64)
-_NONE = Thresholds(0, np.zeros((1, product_narrow.LIMIT_BYTES), np.uint8), np.zeros((1, PLANES + 1, LANES), np.uint64))
+_NONE = Thresholds(
+    0, 0, np.zeros((1, product_narrow.LIMIT_BYTES), np.uint8), np.zeros((1, PLANES + 1, LANES), np.uint64)
+)
 _local = threading.local()
 
 
 @cache
 def _pool(threads):
     return ThreadPoolExecutor(threads, "qtheory-product")
+
+
+if hasattr(os, "register_at_fork"):  # a child has the pools, but not their threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def _scratch(size):
@@ -259,8 +255,11 @@ def _kernel(kernel, rows, weights):
 
 def _limits(weights, values, flips):
     if isinstance(values, Thresholds):
-        if flips is not None or values.columns != weights.columns:
-            raise ValueError(f"thresholds must be of {weights.columns} columns, got {values.columns}")
+        if flips is not None:
+            raise ValueError("flips must be part of the thresholds that are laid out, got both")
+        if values[:2] != weights[:2]:
+            wanted, got = (f"{columns} columns of {n} signs" for n, columns in (weights[:2], values[:2]))
+            raise ValueError(f"thresholds must be of {wanted}, got {got}")
         return values
     return thresholds(weights, np.zeros(weights.columns, np.int32) if values is None else values, flips)
 

@@ -1,5 +1,7 @@
 """How weights and thresholds are laid out for the product kernels: bit-sliced, in aligned arrays."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from .compile import jit
@@ -14,6 +16,42 @@ def aligned(shape, dtype):
     memory = np.empty(size + _ALIGNMENT, np.uint8)
     begin = -memory.ctypes.data % _ALIGNMENT
     return memory[begin : begin + size].view(dtype).reshape(shape)
+
+
+def realigned(kind, parts):
+    """kind(*parts), with copies of the arrays that are aligned, as those out of a pickle need not be."""
+    return kind(*(_copy(x) if isinstance(x, np.ndarray) else x for x in parts))
+
+
+def _copy(x):
+    y = aligned(x.shape, x.dtype)
+    y[...] = x
+    return y
+
+
+class Weights(NamedTuple):
+    """N packed rows of n signs, laid out for the kernels. The arrays' meaning is the kernels' business."""
+
+    n: int
+    columns: int
+    side: np.ndarray  # (tiles, W, TILE) uint64
+    slices: np.ndarray  # (blocks, 64 W + 1, LANES) uint64; no blocks where the planes are too few
+    totals: np.ndarray  # (blocks, PLANES, LANES) uint64
+
+    def __reduce__(self):
+        return realigned, (type(self), tuple(self))
+
+
+class Thresholds(NamedTuple):
+    """Integer thresholds of the columns, laid out for the kernels."""
+
+    n: int
+    columns: int
+    tiles: np.ndarray  # (tiles, LIMIT_BYTES) uint8
+    planes: np.ndarray  # (blocks, PLANES + 1, LANES) uint64
+
+    def __reduce__(self):
+        return realigned, (type(self), tuple(self))
 
 
 def lines(words):

@@ -9,7 +9,7 @@ from .. import _check
 from ..core import bits
 
 Words = NDArray[np.uint64]
-MOST = 2**31 - 2  # inputs: a threshold may be one more, and is an int32
+MOST = 2**31 - 4  # inputs: limits laid out for the product go to -n - 3, and are int32
 
 
 def inputs(value: Any, name: str = "inputs") -> int:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .. import datasets
 from ._sources import natural
 from .files import demo, load, save, tensors_of
+from .layers import PackedReal
 from .network import PackedNetwork
 
 GREY = 16  # digits have pixels 0 to 16
@@ -27,6 +28,8 @@ def pack(model: Path, out: Path | None, *, order: Sequence[str] | None, **option
         chosen = natural(arrays) if order is None else order
         network = PackedNetwork.from_state_dict(arrays, order=chosen, name=model.stem, **options)
         target = model.with_suffix(".packed.safetensors") if out is None else out
+        if target.resolve() == model.resolve():
+            raise ValueError(f"{target} must be another file than the model")
         save(network, target)
     except OSError as error:
         raise ValueError(_said(error)) from None
@@ -43,7 +46,7 @@ def predict(model: str, images: str) -> dict[str, Any]:
     """Labels and scores of the images in a file. Raises: ValueError for files that cannot be read or do not fit."""
     try:
         network = demo() if model == "demo" else load(model)
-        X = read_images(images)
+        X = read_images(images, signs=not isinstance((*network.layers, network.last)[0], PackedReal))
     except OSError as error:
         raise ValueError(_said(error)) from None
     scores = network.scores(X)
@@ -51,8 +54,11 @@ def predict(model: str, images: str) -> dict[str, Any]:
     return {"model": network.name, "images": len(labels), "labels": labels, "scores": scores.tolist()}
 
 
-def read_images(images: str) -> NDArray[Any]:
-    """An array (n, ...) from an IDX, .npy or .csv file, or of the digits; whole numbers from 0 to 255 as uint8."""
+def read_images(images: str, *, signs: bool = False) -> NDArray[Any]:
+    """An array (n, ...) from an IDX, .npy or .csv file, or of the digits; whole numbers from 0 to 255 as uint8.
+
+    signs: whether the signs are meant, so that a .csv file of +1 alone is one of signs, not of bytes.
+    """
     suffix = Path(images).suffix.lower()
     if images == "digits":
         x = datasets.digits().images * GREY
@@ -65,7 +71,7 @@ def read_images(images: str) -> NDArray[Any]:
     if x.dtype.kind not in "biuf" or x.ndim < 2:
         raise ValueError(f"{images} must hold rows of real numbers, got shape {x.shape}, dtype {x.dtype}")
     whole = x.size and np.isfinite(x).all() and (x >= 0).all() and (x <= 255).all() and (x == np.floor(x)).all()
-    return x.astype(np.uint8) if whole and suffix != ".npy" else x
+    return x.astype(np.uint8) if whole and suffix != ".npy" and not (signs and suffix == ".csv") else x
 
 
 def _npy(images: str) -> NDArray[Any]:

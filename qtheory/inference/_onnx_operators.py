@@ -34,7 +34,10 @@ def reshape(state: Any, call: Call) -> Any:
     _is(state, Inputs)
     if call.at != 0 or call.constants[0].shape != (2,) or call.constants[0][0] not in (-1, 0):
         raise ValueError(f"must reshape the input to (rows, n), got shape {call.constants[0].tolist()}")
-    return state
+    n = int(call.constants[0][1])
+    if n != -1 and state.width not in (None, n):
+        raise ValueError(f"must keep {state.width} numbers a row, got shape {call.constants[0].tolist()}")
+    return state if n == -1 else replace(state, width=n)
 
 
 def cast(state: Any, call: Call) -> Any:
@@ -55,10 +58,11 @@ def matmul(state: Any, call: Call) -> Sums:
         raise ValueError(f"must multiply the flow by a matrix of {state.real}, got {found}")
     if not np.isfinite(weight).all():
         raise ValueError("weights must be finite")
+    width = state.stage.weight.shape[1] if isinstance(state, Signs) and state.stage is not None else state.width
+    if width not in (None, len(weight)):
+        raise ValueError(f"weights must have {width} rows, got shape {weight.shape}")
     if isinstance(state, Inputs):
         return Sums(state.real, weight, divisor=state.divisor, from_signs=False)
-    if state.stage is not None and len(weight) != state.stage.weight.shape[1]:
-        raise ValueError(f"weights must have {state.stage.weight.shape[1]} rows, got shape {weight.shape}")
     return Sums(state.real, weight * _units(state.scale, len(weight)).astype(weight.dtype)[:, np.newaxis])
 
 
@@ -130,7 +134,7 @@ def bipolar_quant(state: Any, call: Call) -> Signs:
         raise ValueError("must quantize the flow, with a constant scale")
     scale = _positive(_typed(call.constants[0], state.real))
     if isinstance(state, Inputs):
-        return Signs(state.real, scale)
+        return Signs(state.real, scale, width=state.width)
     _is(state, Sums)
     return signs(Test(state, lambda v: v >= 0, _no(state)), _units(scale, state.outputs), state.real)
 
@@ -179,7 +183,7 @@ def where(state: Any, call: Call) -> Signs:
     if isinstance(state, Positive):
         if a.size != 1 or b.size != 1 or a.reshape(()) != -b.reshape(()):
             raise ValueError("must choose between one number s and -s")
-        return Signs(a.dtype, _positive(a.reshape(())))
+        return Signs(a.dtype, _positive(a.reshape(())), width=state.inputs.width)
     a, b = _units(a, state.sums.outputs), _units(b, state.sums.outputs)
     if not (a == -b).all() or (a == 0).any():
         raise ValueError("must choose between s and -s, s not 0")

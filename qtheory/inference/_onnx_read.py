@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._onnx_constants import attributes_of, first_line, fold, foldable, initializers
+from ._onnx_constants import LARGEST, attributes_of, first_line, fold, foldable, initializers, size
 from ._onnx_operators import OPERATORS, Call
 from ._onnx_states import Inputs, Positive, Signs, Sums, last
 from ._onnx_write import QONNX, Chain, Stage
@@ -51,6 +51,7 @@ class _Reader:
     def __init__(self, onnx: Any, graph: Any, ties: str) -> None:
         self.onnx, self.graph, self.ties = onnx, graph, ties
         self.constants = initializers(onnx, graph)
+        self.made = 0  # entries of constants made by nodes
         self.stages: list[Stage] = []
         self.divisor, self.signs = 1.0, False
         self.state: Any
@@ -66,7 +67,9 @@ class _Reader:
         types = {self.onnx.TensorProto.FLOAT: np.float32, self.onnx.TensorProto.DOUBLE: np.float64}
         if kind not in types:
             raise ValueError(f"input {free[0].name!r} must be float32 or float64, got element type {kind}")
-        return free[0].name, Inputs(np.dtype(types[kind]))
+        axes = list(free[0].type.tensor_type.shape.dim)[1:]
+        known = bool(axes) and all(axis.dim_value > 0 for axis in axes)
+        return free[0].name, Inputs(np.dtype(types[kind]), width=size([a.dim_value for a in axes]) if known else None)
 
     def chain(self) -> Chain:
         for i, node in enumerate(self.graph.node):
@@ -109,6 +112,9 @@ class _Reader:
             found = fold(node.op_type, [self.constants[name] for name in node.input], attributes)
         else:
             raise ValueError("this operator is not supported on constants")
+        self.made += found.size
+        if self.made > LARGEST:
+            raise ValueError(f"constants made by nodes must have at most {LARGEST} entries together")
         self.constants[node.output[0]] = found
 
     def _advance(self, node: Any, attributes: dict[str, Any]) -> None:

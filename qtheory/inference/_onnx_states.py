@@ -15,10 +15,11 @@ Move = tuple[str, np.ndarray]  # ("add" or "mul", (outputs,) float64)
 
 @dataclass(frozen=True)
 class Inputs:
-    """The rows X / divisor, of type `real`."""
+    """The rows X / divisor, of type `real`; width: the numbers a row, where the graph says it."""
 
     real: np.dtype[Any]
     divisor: float = 1.0
+    width: int | None = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Signs:
     real: np.dtype[Any]
     scale: np.ndarray
     stage: Stage | None = None
+    width: int | None = None  # of the input
 
 
 @dataclass(frozen=True)

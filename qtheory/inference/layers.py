@@ -81,7 +81,7 @@ class PackedLinear(_Dense):
 
     Arguments:
         words: (outputs, ceil(inputs / 64)) uint64, the packed weights of each output.
-        inputs: how many signs a row has, below 2^31 - 1.
+        inputs: how many signs a row has, at most 2^31 - 4.
         thresholds: (outputs,) int32 in [-inputs, inputs + 1]; z >= a threshold is asked of the integer product z.
         flips: (outputs,) booleans: where the output is turned round.
 
@@ -99,7 +99,10 @@ class PackedLinear(_Dense):
 
     @classmethod
     def folded(cls, weight: Any, *, mean: Any = 0.0, factor: Any = 1.0, shift: Any = 0.0) -> "PackedLinear":
-        """The layer sign((h @ weight - mean) * factor + shift), sign(0) = +1, decided as float64 computes it.
+        """The layer sign((m z - mean) * factor + shift), sign(0) = +1, decided as float64 computes it.
+
+        z is the exact integer h @ sign(weight). For m other than powers of 2 a float64 sum h @ weight is rounded and
+        may miss a tie that m z keeps.
 
         Arguments:
             weight: (inputs, outputs); column j holds -m_j and +m_j for one m_j > 0.
@@ -166,8 +169,10 @@ class PackedReal(_Dense):
     def whole(self) -> NDArray[np.int64]:
         """The thresholds for the integer sum of 8-bit inputs: the least integers of at least threshold * scale."""
         most = _folding.EIGHT_BITS * self.inputs + 1
-        with np.errstate(over="ignore"):
-            return np.clip(np.ceil(self.thresholds * self.scale), -most, most).astype(np.int64)
+        with np.errstate(over="ignore", under="ignore"):
+            least = np.ceil(self.thresholds * self.scale)
+        least = np.where((self.thresholds > 0) & (least == 0), 1, least)  # where the product was rounded to 0
+        return np.clip(least, -most, most).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,8 +216,8 @@ class PackedScores(_Dense):
     def folded(cls, weight: Any, *, mean: Any = 0.0, factor: Any = 1.0, shift: Any = 0.0) -> "PackedScores":
         """The layer with weights (inputs, outputs), packed where all are -1 and +1."""
         x = np.asarray(weight)
-        if x.ndim != 2:
-            raise ValueError(f"weight must have 2 dimensions, got shape {x.shape}")
+        if x.ndim != 2 or x.dtype.kind not in "biuf":
+            raise ValueError(f"weight must have 2 dimensions of real numbers, got shape {x.shape}, dtype {x.dtype}")
         binary = bool(x.size and (np.abs(x) == 1).all())
         real = x if x.dtype in (np.float32, np.float64) else x.astype(np.float64)
         a = _folding.affine(x.shape[1], 1.0, mean, factor, shift)

@@ -12,7 +12,9 @@ no order of summation changes a score.
 Graphs are read that go from one input to one output in one path through the operators of `OPERATORS`, with weights
 that are, before a sign, +-m_j in column j. What follows a product up to its sign (bias, normalisation, scaling in any
 number of steps) becomes one threshold a unit: that of the graph's own arithmetic, with each step rounded to the
-graph's type. BatchNormalization, whose rounding ONNX leaves open, is computed in float64 and rounded once.
+graph's type. BatchNormalization, whose rounding ONNX leaves open, is computed in float64 and rounded once. The product
+itself is taken as m_j times an integer, rounded once: where m_j is no power of 2 a runtime rounds each addition, and
+may decide ties otherwise.
 
 Reference: A. Pappalardo et al., "QONNX: Representing arbitrary-precision quantized neural networks", 2022.
 """
@@ -99,7 +101,7 @@ def exact_sums(network: PackedNetwork, X: Any) -> bool:
     """
     exact = network.last.weight is None or bool(_exact(np.asarray(network.last.weight, np.float64).T).all())
     if network.layers and isinstance(network.layers[0], PackedReal):
-        exact = exact and bool(_exact(np.asarray(X, np.float64).reshape(len(X), -1)).all())
+        exact = exact and bool(_exact(np.asarray(X, np.float64).reshape(len(X), network.sizes[0])).all())
     return exact
 
 

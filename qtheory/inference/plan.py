@@ -19,7 +19,7 @@ __all__ = ["Plan"]
 
 
 class Plan:
-    """A network's buffers, for batches of 1 to `batch` rows. Threads may share a plan, and then take turns.
+    """A network's buffers, for batches of up to `batch` rows. Threads may share a plan, and then take turns.
 
     Arguments:
         network: the `PackedNetwork`.
@@ -38,16 +38,18 @@ class Plan:
         self._lock = Lock()
 
     def scores(self, X: Any, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        """The scores (n, outputs) float64 of rows X (n, inputs), 1 <= n <= batch, in `out` where it is given."""
+        """The scores (n, outputs) float64 of rows X (n, inputs), n <= batch, in `out` where it is given."""
         rows = self.network.rows(X)
         if len(rows) > self.batch:
             raise ValueError(f"X must have at most {self.batch} rows, got {len(rows)}")
         shape = (len(rows), self.network.sizes[-1])
         if out is None:
             out = np.empty(shape)
-        elif out.shape != shape or out.dtype != np.float64 or not (out.flags.c_contiguous and out.flags.writeable):
-            expected = f"float64 of shape {shape}, C-contiguous and writable"
-            raise ValueError(f"out must be {expected}, got shape {out.shape}, dtype {out.dtype}")
+        elif not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != np.float64:
+            got = f"{getattr(out, 'shape', None)}, {getattr(out, 'dtype', type(out).__name__)}"
+            raise ValueError(f"out must be float64 of shape {shape}, got {got}")
+        elif not (out.flags.c_contiguous and out.flags.writeable):
+            raise ValueError("out must be C-contiguous and writable, got an array that is not")
         with self._lock:
             self.run(rows, out)
         return out

@@ -62,11 +62,10 @@ def test_products_are_those_of_the_signs(n, rows):
     np.testing.assert_array_equal(bits.products(bits.pack(a), bits.pack(b), n), expected)
 
 
-@each_length
-def test_disagreements_are_counted(n):
-    a, b, out = draw(n), draw(50, n, seed=1), np.empty(50, np.int32)
-    bits.disagreements(bits.pack(a), bits.pack(b), out)
-    np.testing.assert_array_equal(out, (a != b).sum(axis=1))
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.uint64])
+def test_the_length_may_be_any_integer(kind):
+    x = draw(3, 70)
+    np.testing.assert_array_equal(bits.unpack(bits.pack(x), kind(70)), x)
 
 
 @given(st.integers(1, 200), st.integers(0, 2**32 - 1))

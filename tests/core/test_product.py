@@ -1,6 +1,7 @@
 """Every kernel beside the products of plain integers, for drawn shapes, outputs, thresholds and memory layouts."""
 
 import os
+import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -198,6 +199,14 @@ def test_a_buffer_is_overwritten_and_nothing_else(kernel, out):
     assert (around[[0, 6]] == 77).all()
 
 
+def test_what_is_laid_out_stays_aligned_in_copies():
+    _, weights, _ = case(1, 600, 200)
+    for value in (weights, product.thresholds(weights, np.zeros(600, np.int32))):
+        arrays = [pickle.loads(pickle.dumps(value)) for _ in range(8)]
+        for array in (x for copy in arrays for x in copy if isinstance(x, np.ndarray)):
+            assert array.ctypes.data % 64 == 0
+
+
 # What is refused
 
 BAD = {
@@ -212,7 +221,9 @@ BAD = {
     "buffer must be C-contiguous": {"buffer": np.zeros((5, 3), np.int32).T},
     "thresholds and flips must come with": {"thresholds": np.zeros(5, np.int32)},
     "thresholds must be 5 integers": {"out": "bits", "thresholds": np.zeros(5)},
-    "thresholds must be of 5 columns": {"out": "bits", "thresholds": product.Thresholds(4, None, None)},
+    "thresholds must be of 5 columns": {"out": "bits", "thresholds": product.Thresholds(100, 4, None, None)},
+    "thresholds must be of 5 columns of 100": {"out": "bits", "thresholds": product.Thresholds(99, 5, None, None)},
+    "flips must be part": {"out": "bits", "thresholds": product.Thresholds(100, 5, None, None), "flips": np.zeros(5)},
     "flips must be 5 bools": {"out": "bits", "flips": np.zeros(5)},
 }
 
@@ -247,7 +258,7 @@ def test_a_plan_sees_what_its_words_become_and_keeps_its_memory():
         for out in ("int32", "bits"):
             run, y = product.plan(words, weights, out=out, kernel=kernel)
             words ^= bits.pack(draw(5, 200, seed=9))
-            y[...] = 0
+            y.view(np.uint8)[...] = 255
             run()
             np.testing.assert_array_equal(y, product.multiply(words, weights, out=out, kernel="narrow"))
     for other in (words.astype(">u8"), np.asfortranarray(words)):
@@ -260,6 +271,27 @@ def test_a_plan_sees_what_its_words_become_and_keeps_its_memory():
 def test_the_dispatcher_chooses_a_kernel_that_can(rows, columns):
     for n in (0, 1, 100, product.LONGEST, product.LONGEST + 1):
         assert product.choose(rows, columns, n) in (KERNELS if n <= product.LONGEST else ("narrow",))
+
+
+FORKED = """
+import os, signal
+import numpy as np
+from qtheory.core import product
+product.SHARE = 1
+weights, words = product.prepare(np.zeros((300, 4), np.uint64), 256), np.zeros((200, 4), np.uint64)
+one = product.multiply(words, weights, threads=2)
+child = os.fork()
+if child == 0:
+    signal.alarm(20)
+    os._exit(0 if (product.multiply(words, weights, threads=2) == one).all() else 1)
+print(os.waitpid(child, 0)[1])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_process_starts_threads_of_its_own():
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0"]
 
 
 # Other machines: the same source for another set of instructions

@@ -53,6 +53,17 @@ def test_a_network_of_bits_is_the_dense_network(widths, rows, seed, real):
         np.testing.assert_array_equal(network.scores(X.astype(np.uint8)), network.scores(X))
 
 
+@pytest.mark.parametrize("scale", [2.0**-512, 0.25, 0.5, 1.0, 4.0])
+@pytest.mark.parametrize("factor", [-1.0, -0.25, 1.0])
+def test_a_tie_of_bytes_is_a_tie_of_reals(scale, factor):
+    """The least threshold above 0 is the least float64; over a scale below 1 it must not become 0."""
+    first = PackedReal.folded([[1.0], [-1.0]], factor=factor, scale=scale)
+    network = PackedNetwork((first,), PackedScores.folded([[1.0]]))
+    X = np.array([[3, 3], [3, 2], [2, 3]], np.uint8)
+    np.testing.assert_array_equal(network.scores(X), network.scores(X.astype(float)))
+    assert network.scores(X)[0] == 1
+
+
 @pytest.mark.parametrize("n", WIDTHS)
 def test_binary_scores_are_exact(n):
     rng = np.random.default_rng(n)
