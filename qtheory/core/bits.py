@@ -2,7 +2,7 @@
 
 Entry k of a row is bit k % 64 of word k // 64; the bits beyond the row's end are 0. A value is negative or it is not:
 0 and -0.0 count as +1, as sign(0) = +1 does everywhere in qtheory. The scalar product of two rows of n signs is
-n - 2 (their disagreements). `pack`, `unpack` and `products` check what they get; the other functions are for compiled
+n - 2 (their disagreements). `pack` and `unpack` check what they get; the other functions are for compiled
 code, and trust it.
 """
 
@@ -14,7 +14,6 @@ from numba.extending import intrinsic
 from .compile import jit, wide
 
 WORD = 64  # bits
-_BLOCK = 512  # rows whose words are laid side by side at a time
 
 
 @intrinsic
@@ -62,33 +61,6 @@ def unpack_into(words, x):
         for k in range(x.shape[1]):
             bit = words[i, k // WORD] >> np.uint64(k % WORD) & one
             x[i, k] = np.int8(1) - np.int8(2) * np.int8(bit)
-
-
-@jit(nogil=True)
-def products_into(a, b, n, out):
-    """Overwrite out (R, N) int32 with the scalar products of the rows a (R, W) and b (N, W) of n signs each."""
-    width = a.shape[1]
-    side = np.empty((width, _BLOCK), np.uint64)
-    total = np.empty(_BLOCK, np.int32)
-    for first in range(0, b.shape[0], _BLOCK):
-        size = min(_BLOCK, b.shape[0] - first)
-        for w in range(width):
-            for i in range(size):
-                side[w, i] = b[first + i, w]
-        for r in range(a.shape[0]):
-            _multiply(a, r, side, np.int32(n), first, size, total, out)
-
-
-@jit()
-def _multiply(a, r, side, n, first, size, total, out):
-    wide()
-    for i in range(size):
-        total[i] = 0
-    for w in range(side.shape[0]):
-        for i in range(size):
-            total[i] += population(a[r, w] ^ side[w, i])
-    for i in range(size):
-        out[r, first + i] = n - np.int32(2) * total[i]
 
 
 # --- for Python
@@ -162,19 +134,6 @@ def unpack(words, n):
     x = np.empty((*w.shape[:-1], n), np.int8)
     unpack_into(w.reshape(_rows(w), w.shape[-1]), x.reshape(_rows(w), n))
     return x
-
-
-def products(a, b, n):
-    """The scalar products (R, N) int32 of the packed rows a (R, W) and b (N, W), W = ceil(n / 64): n signs each.
-
-    Raises: ValueError as `unpack`, for a and for b, which must be matrices.
-    """
-    a, b = _require("a", a, n), _require("b", b, n)
-    if a.ndim != 2 or b.ndim != 2:
-        raise ValueError(f"a and b must be matrices of words, got shapes {a.shape} and {b.shape}")
-    out = np.empty((a.shape[0], b.shape[0]), np.int32)
-    products_into(a, b, n, out)
-    return out
 
 
 def _rows(x):

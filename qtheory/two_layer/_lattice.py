@@ -15,11 +15,9 @@ COARSEST = 2.0**-6  # of the median size of the features that are not 0
 
 @dataclass(frozen=True)
 class Lattice:
-    """Units of the features, of the output weights and of the residuals: powers of two."""
+    """Units of the features and of N times the coarse gradient: powers of two."""
 
     features: float
-    weights: float
-    residuals: float
     gradient: float
 
 
@@ -91,4 +89,4 @@ def fit_features(
             f"features of median size {scale:.3g} would have to be rounded to multiples of {unit:.3g} for exact "
             "sums: tame the largest of them, use fewer samples, or output weights that are all equal"
         )
-    return Lattice(unit, weights, residuals, unit * factor)
+    return Lattice(unit, unit * factor)

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from qtheory.core import bits
 
@@ -54,26 +52,10 @@ def test_a_transposed_and_a_read_only_array_are_packed_as_they_read():
     np.testing.assert_array_equal(bits.pack(x.T), bits.pack(x.T.copy()))
 
 
-@each_length
-@pytest.mark.parametrize("rows", [1, 511, 513])
-def test_products_are_those_of_the_signs(n, rows):
-    a, b = draw(3, n), draw(rows, n, seed=1)
-    expected = a.astype(np.int32) @ b.T.astype(np.int32)
-    np.testing.assert_array_equal(bits.products(bits.pack(a), bits.pack(b), n), expected)
-
-
 @pytest.mark.parametrize("kind", [np.uint8, np.int8, np.uint64])
 def test_the_length_may_be_any_integer(kind):
     x = draw(3, 70)
     np.testing.assert_array_equal(bits.unpack(bits.pack(x), kind(70)), x)
-
-
-@given(st.integers(1, 200), st.integers(0, 2**32 - 1))
-def test_a_product_counts_twice_each_flip(n, seed):
-    x = draw(n, seed=seed)
-    flips = np.random.default_rng(seed).random((4, n)) < 0.3
-    rows = bits.pack(np.where(flips, -x, x).astype(np.int8))
-    assert bits.products(bits.pack(x[None]), rows, n)[0].tolist() == (n - 2 * flips.sum(axis=1)).tolist()
 
 
 @pytest.mark.parametrize(
@@ -105,11 +87,3 @@ def test_what_has_no_sign_is_refused(signs, match):
 def test_words_that_are_no_signs_are_refused(words, n, match):
     with pytest.raises(ValueError, match=match):
         bits.unpack(words, n)
-
-
-def test_products_want_matrices_and_the_same_length():
-    a = np.zeros((2, 1), np.uint64)
-    with pytest.raises(ValueError, match="a and b must be matrices"):
-        bits.products(a, a[0], 64)
-    with pytest.raises(ValueError, match="b must be uint64 words, 1 a row"):
-        bits.products(a, np.zeros((2, 2), np.uint64), 64)

@@ -131,11 +131,12 @@ def test_longer_rows_are_left_to_population_counts():
             product.multiply(words, weights, kernel=kernel)
 
 
-def test_the_reference_is_the_product_of_bits():
-    a, b = bits.pack(draw(7, 130)), bits.pack(draw(9, 130, seed=1))
+@pytest.mark.parametrize("n", [0, 1, 31, 63, 64, 65, 130, 1000])
+def test_the_reference_is_the_product_of_the_signs(n):
+    a, b = draw(7, n), draw(9, n, seed=1)
     out = np.empty((7, 9), np.int64)
-    reference(a, b, 130, out)
-    np.testing.assert_array_equal(out, bits.products(a, b, 130))
+    reference(bits.pack(a), bits.pack(b), n, out)
+    np.testing.assert_array_equal(out, a.astype(np.int64) @ b.T.astype(np.int64))
 
 
 @each_kernel

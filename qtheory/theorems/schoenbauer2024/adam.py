@@ -23,7 +23,7 @@ class AdamTheorem(Theorem):
         B² = 1 - 2 (1 - β2)/(1 - β2 e^c) + (1 - β2)/(1 - β2 e^{2c}); as η -> 0 this is
         T η² (H/σ) λ U [β1/(1 - β1) + U sqrt(β2 (1 + β2))/(1 - β2)]. g need not be cyclical.
     Kind: upper.
-    Status: of the right order η² T; the constant is not sharp. The condition is that of our working notes,
+    Status: of the right order η² T; the constant is not sharp. The condition is that of an earlier draft,
         η << (1 - β2) L-/Λ, with constants: λ <= Λ/L-.
     Arguments: the case's surrogate, rate, steps, β1, β2 and gradients. Measured: the largest |w - u| over coordinates.
     Errors raised: none of its own.
