@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # for type checkers and editors, which read this and `__all__
         statistics,
         theorems,
         verify,
+        worst_case,
     )
     from .estimators import BinaryNetworkClassifier
     from .exact import ExactLaw, ExactPaths, enumerate_paths, propagate
@@ -69,6 +70,7 @@ __all__ = [
     "all_theorems", "bc_chain", "datasets", "enumerate_paths", "estimators", "exact", "lattice_optimum", "markov",
     "methods", "networks", "optimum", "plotting", "problems", "propagate", "quantizers", "relaxation",
     "relaxation_bound", "schedules", "simulate", "sr_chain", "sr_limit", "statistics", "theorems", "verify",
+    "worst_case",
 ]  # fmt: skip
 
 _NAMES = {
@@ -89,6 +91,7 @@ _NAMES = {
     "statistics": "Interval",
     "theorems": "Evidence Instance Theorem Verdict all_theorems",
     "verify": "",
+    "worst_case": "",
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from ..quantizers import StochasticRounding
 from ..schedules import InverseSqrt, InverseTime
 from ..simulate import simulate
 from ..statistics import Interval, mean_interval
+from ..worst_case import Program
 from ._base import Checked, Claim, Instance, Theorem, finite, uses
 
 
@@ -35,6 +37,15 @@ class Convergence(Theorem):
     def bound(self, instance: Instance) -> float:
         """The right-hand side, from the constants of the instance."""
         raise NotImplementedError
+
+    def worst_case(self, horizon: int, *, kappa: Any = 0, c: Any = 1, **options: Any) -> Program:
+        """The program of the largest E F(w̄_T) - F* that the assumptions allow, in units where D = G = 1 (where mu is
+        given: mu = G = 1), with kappa = sqrt(d) Δ; `options` replace fields of the program."""
+        raise ValueError(f"{self.id} has no worst-case program")
+
+    def worst_bound(self, horizon: int, *, kappa: Any = 0, c: Any = 1) -> float:
+        """The right-hand side in the same units."""
+        raise ValueError(f"{self.id} has no worst-case program")
 
 
 def sampled(instance: Instance, name: str, *, seed: int, failure: float, threads: int | None = None) -> Interval:

@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 from ...problems import AbsoluteValue, SeparableQuadratic
 from ...quantizers import NearestRounding
+from ...worst_case import Program
 from .._base import Checked, Instance, Role, Verdict, finite
 from .._convergence import Convergence, binary_connect, convex
+from . import _worst_cases
 from ._families import quiet, small_quadratic, tilted_line, wide_quadratic
 from .bc_convex_stated import case, constants
 
@@ -42,6 +45,12 @@ class BCConvex(Convergence):
 
     def bound(self, instance: Instance) -> float:
         return bound(instance.steps, **constants(instance))
+
+    def worst_case(self, horizon: int, *, kappa: Any = 0, c: Any = 1, **options: Any) -> Program:
+        return _worst_cases.bc_convex(horizon, kappa, c, options)
+
+    def worst_bound(self, horizon: int, *, kappa: Any = 0, c: Any = 1) -> float:
+        return bound(horizon, D=1, G=1, L=_worst_cases.L, d=1, delta=float(kappa), c=float(c))
 
     def instances(self, scale: str = "quick") -> Iterable[Instance]:
         line, bowl, wide = tilted_line(0.2), small_quadratic(), wide_quadratic()

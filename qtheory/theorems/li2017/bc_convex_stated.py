@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 from ...methods import BC
 from ...quantizers import NearestRounding, StochasticRounding
 from ...schedules import InverseSqrt
+from ...worst_case import Program
 from .._base import Checked, Instance, Role, Verdict, finite
 from .._convergence import Convergence, binary_connect, convex
+from . import _worst_cases
 from ._families import quiet, small_quadratic, tilted_line
 
 
@@ -64,6 +67,12 @@ class BCConvexStated(Convergence):
 
     def bound(self, instance: Instance) -> float:
         return bound(instance.steps, **constants(instance))
+
+    def worst_case(self, horizon: int, *, kappa: Any = 0, c: Any = 1, **options: Any) -> Program:
+        return _worst_cases.bc_convex(horizon, kappa, c, options)
+
+    def worst_bound(self, horizon: int, *, kappa: Any = 0, c: Any = 1) -> float:
+        return bound(horizon, D=1, G=1, L=_worst_cases.L, d=1, delta=float(kappa), c=float(c))
 
     def instances(self, scale: str = "quick") -> Iterable[Instance]:
         line, bowl = tilted_line(0.2), small_quadratic()

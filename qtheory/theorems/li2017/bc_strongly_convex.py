@@ -3,14 +3,17 @@
 import dataclasses
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from ...methods import BC
 from ...quantizers import NearestRounding
 from ...schedules import InverseTime
+from ...worst_case import Program
 from .._base import Checked, Instance, Role, Verdict
 from .._convergence import Convergence, binary_connect, harmonic, strongly_convex
+from . import _worst_cases
 from ._families import one_bit_quadratic, quiet, wide_quadratic
 from .bc_strongly_convex_stated import constants, cubic
 
@@ -52,6 +55,12 @@ class BCStronglyConvex(Convergence):
 
     def bound(self, instance: Instance) -> float:
         return bound(instance.steps, L=instance.problem.constants.L.value, **constants(instance))
+
+    def worst_case(self, horizon: int, *, kappa: Any = 0, c: Any = 1, **options: Any) -> Program:
+        return _worst_cases.bc_strongly_convex(horizon, kappa, options)
+
+    def worst_bound(self, horizon: int, *, kappa: Any = 0, c: Any = 1) -> float:
+        return bound(horizon, mu=1, L=_worst_cases.L_STRONG, G=1, D=math.inf, L2=math.inf, d=1, delta=float(kappa))
 
     def instances(self, scale: str = "quick") -> Iterable[Instance]:
         wide = wide_quadratic()

@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 from ...methods import SR
 from ...schedules import InverseSqrt
+from ...worst_case import Program
 from .._base import Checked, Instance, Role, Verdict
 from .._convergence import Convergence, convex, on_grid
+from . import _worst_cases
 from ._families import small_quadratic, tilted_kink, tilted_line
 
 
@@ -62,6 +65,12 @@ class SRConvexStated(Convergence):
 
     def bound(self, instance: Instance) -> float:
         return bound(instance.steps, **constants(instance))
+
+    def worst_case(self, horizon: int, *, kappa: Any = 0, c: Any = 1, **options: Any) -> Program:
+        return _worst_cases.sr_convex(horizon, kappa, c, options)
+
+    def worst_bound(self, horizon: int, *, kappa: Any = 0, c: Any = 1) -> float:
+        return bound(horizon, D=1, G=1, d=1, delta=float(kappa), c=float(c))
 
     def instances(self, scale: str = "quick") -> Iterable[Instance]:
         yield case("E3: F = 0.2 w, c = 4", tilted_line(0.2), c=4, steps=100_000, expected=Verdict.VIOLATED)

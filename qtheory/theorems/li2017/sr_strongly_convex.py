@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 from ...methods import SR, R
 from ...problems import SeparableQuadratic
 from ...quantizers import Grid
 from ...schedules import Constant, InverseTime
+from ...worst_case import Program
 from .._base import Checked, Instance, Role, Verdict
 from .._convergence import Convergence, harmonic, on_grid, strongly_convex
+from . import _worst_cases
 from ._families import one_bit_quadratic, small_quadratic, wide_quadratic
 
 
@@ -51,6 +54,12 @@ class SRStronglyConvex(Convergence):
             instance.steps, mu=mu, G=instance.problem.constants.G.value, d=instance.problem.dim,
             delta=instance.method.grid.delta,
         )  # fmt: skip
+
+    def worst_case(self, horizon: int, *, kappa: Any = 0, c: Any = 1, **options: Any) -> Program:
+        return _worst_cases.sr_strongly_convex(horizon, kappa, options)
+
+    def worst_bound(self, horizon: int, *, kappa: Any = 0, c: Any = 1) -> float:
+        return bound(horizon, mu=1, G=1, d=1, delta=float(kappa))
 
     def instances(self, scale: str = "quick") -> Iterable[Instance]:
         T = 2000 if scale == "quick" else 20000
