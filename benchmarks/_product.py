@@ -4,20 +4,15 @@ All get packed rows and prepared weights, and buffers where they take some. NumP
 single precision. A run is repeated until it has enough work to be timed.
 """
 
-import ctypes
 import importlib
-import shutil
-import subprocess
-import tempfile
-import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from qtheory.core import product
 
+from . import _in_c
 from ._timing import Candidate
 
 OURS, BITS, CALL, BEST = "qtheory", "qtheory, bits out", "qtheory, multiply", "the best packed peer"
@@ -28,18 +23,23 @@ MODULES = {
     "bnn-lab": "bnn.kernels.packed",
 }  # fmt: skip
 C = "the same kernel in C"
+OF_C = 0.9  # of its rate, at least, at K >= 1024
 LEAST = 2e9  # operations in a timed run
 # The least ratios that are wanted, by shape (M, N, K): ours / its rate.
 TARGETS: dict[tuple[int, int, int], dict[str, float]] = {
     (64, 64, 256): {BEST: 1}, (64, 64, 1024): {BEST: 1}, (256, 256, 256): {BEST: 1}, (256, 256, 1024): {BEST: 1},
-    (1024, 1024, 256): {BEST: 1}, (1024, 1024, 1024): {"MKL": 15, BEST: 9, C: 0.9},
-    (1024, 1024, 4096): {"MKL": 16, BEST: 6, C: 0.9}, (1, 4096, 4096): {BEST: 3.8}, (4, 4096, 4096): {BEST: 1},
-    (16, 4096, 4096): {BEST: 1}, (64, 4096, 4096): {BEST: 1},
+    (1024, 1024, 256): {BEST: 1}, (1024, 1024, 1024): {"MKL": 15, BEST: 9, C: OF_C},
+    (1024, 1024, 4096): {"MKL": 16, BEST: 6, C: OF_C}, (1, 4096, 4096): {BEST: 3.8, C: OF_C},
+    (4, 4096, 4096): {BEST: 1, C: OF_C}, (16, 4096, 4096): {BEST: 1, C: OF_C}, (64, 4096, 4096): {BEST: 1, C: OF_C},
 }  # fmt: skip
 BITS_TARGETS = {(1024, 1024, 4096): {"MKL": 20.0}}
 LENGTHS = 64, 128, 256, 512, 1024, 2048, 4096, 8192
-KERNELS = "narrow", "subset", "table"
-SOURCE = Path(__file__).with_name("narrow.c")
+# Where each kernel is timed beside itself in C, whether or not it is the one chosen there.
+IN_C = {
+    "narrow": [(256, 1024, 1024), (1024, 1024, 1024), (1024, 1024, 4096)],
+    "table": [(256, 1024, 1024), (1024, 1024, 1024), (1024, 1024, 4096), (64, 4096, 4096)],
+    "subset": [(1, 4096, 1024), (1, 4096, 4096), (4, 4096, 4096)],
+}
 
 
 def usable() -> list[str]:
@@ -55,15 +55,13 @@ def _importable(module: str) -> bool:
     return True
 
 
-def candidates(shape: tuple[int, int, int], peers: Sequence[str], library: Any = None) -> list[Candidate]:
-    """Ours and the peers'; the results of all that give products are compared with ours.
+def candidates(shape: tuple[int, int, int], peers: Sequence[str], libraries: Mapping[str, Any]) -> list[Candidate]:
+    """Ours and the peers', and the kernel that is ours here once more in C; all products are compared with ours.
 
     Raises: AssertionError where a peer's products differ.
     """
     M, N, K = shape
-    rng = np.random.default_rng(0)
-    a, b = (rng.integers(0, 2**64, (rows, K // 64), dtype=np.uint64) for rows in (M, N))
-    weights = product.prepare(b, K)
+    a, b, weights = operands(shape)
     limits = product.thresholds(weights, np.zeros(N, np.int32))
     plans = [product.plan(a, weights), product.plan(a, weights, out="bits", thresholds=limits)]
     buffer, exact = np.empty((M, N), np.int32), plans[0].out
@@ -74,11 +72,42 @@ def candidates(shape: tuple[int, int, int], peers: Sequence[str], library: Any =
         runs[name], result = _peer(name, a, b, K)
         if not np.array_equal(result(runs[name]()), exact):
             raise AssertionError(f"{name} gives other products than ours at {shape}")
-    if library is not None:
-        runs[C] = _in_c(library, a, weights, buffer)
-        runs[C]()
-        if not np.array_equal(buffer, exact):
-            raise AssertionError(f"the kernel in C gives other products than ours at {shape}")
+    kernel = product.choose(*shape)
+    if kernel in libraries:
+        runs |= _in_c_too(libraries[kernel], kernel, a, weights, exact)
+    return _timed(runs, shape)
+
+
+def operands(shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray, product.Weights]:
+    """Random rows of words (M, K / 64) and (N, K / 64), and the latter prepared as weights."""
+    M, N, K = shape
+    rng = np.random.default_rng(0)
+    a, b = (rng.integers(0, 2**64, (rows, K // 64), dtype=np.uint64) for rows in (M, N))
+    return a, b, product.prepare(b, K)
+
+
+def _in_c_too(library: Any, kernel: str, a: np.ndarray, weights: product.Weights, exact: np.ndarray) -> dict:
+    """The run of a kernel in C by its name, once it has given the same products; none where it does not take N."""
+    buffer = np.empty_like(exact)
+    run = _in_c.run_of(library, kernel, a, weights, buffer)
+    if run is None:
+        return {}
+    run()
+    if not np.array_equal(buffer, exact):
+        raise AssertionError(f"{kernel} in C gives other products than ours at {(len(a), weights.columns, weights.n)}")
+    return {C: run}
+
+
+def beside_c(kernel: str, shape: tuple[int, int, int], library: Any) -> list[Candidate]:
+    """One of our kernels, and the same in C."""
+    a, _, weights = operands(shape)
+    ours = product.plan(a, weights, kernel=kernel)
+    return _timed({OURS: ours.run} | _in_c_too(library, kernel, a, weights, ours.out), shape)
+
+
+def _timed(runs: Mapping[str, Callable], shape: tuple[int, int, int]) -> list[Candidate]:
+    """Each so often that there is enough to time."""
+    M, N, K = shape
     repeats = max(1, round(LEAST / (2 * M * N * K)))
     return [Candidate(name, _again(run, repeats), 2 * M * N * K * repeats) for name, run in runs.items()]
 
@@ -142,49 +171,10 @@ def _float(name: str, a: np.ndarray, b: np.ndarray) -> tuple[Callable, Callable]
     return lambda: torch.mm(x, w, out=y), lambda found: found.numpy()
 
 
-def compiled() -> Any:
-    """The kernel in C, compiled here and now; None without a C compiler, or a processor that lacks its instructions."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / "narrow.so"
-        command = [compiler, "-O3", "-march=native", "-shared", "-fPIC", str(SOURCE), "-o", str(target)]
-        if subprocess.run(command, capture_output=True).returncode:
-            return None
-        return ctypes.CDLL(str(target))
-
-
-def _in_c(library: Any, a: np.ndarray, weights: product.Weights, out: np.ndarray) -> Callable[[], None]:
-    pointers = [x.ctypes.data_as(ctypes.c_void_p) for x in (a, weights.side, out)]
-    sizes = [ctypes.c_long(x) for x in (a.shape[0], weights.columns, a.shape[1])]
-
-    def run(keep: Any = (a, weights, out)) -> None:
-        library.narrow(*pointers, *sizes)
-
-    return run
-
-
 def by_length(K: int, peers: Sequence[str]) -> list[Candidate]:
     """Our kernels and all peers at 256 rows, 1024 columns and K signs."""
     shape = 256, 1024, K
-    rng = np.random.default_rng(0)
-    a, b = (rng.integers(0, 2**64, (rows, K // 64), dtype=np.uint64) for rows in shape[:2])
-    weights = product.prepare(b, K)
-    others = [c for c in candidates(shape, peers) if c.name in peers]
-    repeats = round(others[0].work / (2 * 256 * 1024 * K)) if others else 1
-    runs = {f"{OURS}, {kernel}": product.plan(a, weights, kernel=kernel).run for kernel in KERNELS}
-    return [Candidate(name, _again(run, repeats), 2 * 256 * 1024 * K * repeats) for name, run in runs.items()] + others
-
-
-def limits(library: Any, rounds: int = 2_000_000) -> dict[str, float]:
-    """GOP/s of the instructions alone: of counting, and of adders fed by a table."""
-    found = {}
-    for name, vectors in ("count", 16), ("adder", 32):
-        run, best = getattr(library, f"{name}_limit"), float("inf")
-        for _ in range(5):
-            begin = time.thread_time()
-            run(ctypes.c_long(rounds))
-            best = min(best, time.thread_time() - begin)
-        found[name] = 2 * 512 * vectors * rounds / best / 1e9
-    return found
+    a, _, weights = operands(shape)
+    others = [c for c in candidates(shape, peers, {}) if c.name in peers]
+    runs = {f"{OURS}, {kernel}": product.plan(a, weights, kernel=kernel).run for kernel in IN_C}
+    return _timed(runs, shape) + others

@@ -1,5 +1,6 @@
-/* The tile of qtheory.core.product_narrow as one would write it straight in C for AVX-512 with VPOPCNTDQ: 4 rows by 32 columns.
-   a: (m, width) words; b: (n / 32, width, 32) words; y: (m, n) int32. n is a multiple of 32, m of 4 or 1 at a time. */
+/* The tile of qtheory.core.product_narrow as one would write it straight in C for AVX-512 with VPOPCNTDQ: 4 rows by
+   32 columns. a: (m, width) words; b: (n / 32, width, 32) words; y: (m, n) int32. n is a multiple of 32,
+   m of 4 or 1 at a time. */
 #include <immintrin.h>
 #include <stdint.h>
 
@@ -21,7 +22,8 @@ static inline __attribute__((always_inline)) void tile(const uint64_t *a, const 
     for (int r = 0; r < rows; r++)
         for (int i = 0; i < 4; i++) {
             const __m256i count = _mm512_cvtepi64_epi32(total[r][i]);
-            _mm256_storeu_si256((__m256i *)(y + r * n + 8 * i), _mm256_sub_epi32(length, _mm256_add_epi32(count, count)));
+            const __m256i product = _mm256_sub_epi32(length, _mm256_add_epi32(count, count));
+            _mm256_storeu_si256((__m256i *)(y + r * n + 8 * i), product);
         }
 }
 
@@ -38,7 +40,7 @@ void narrow(const uint64_t *a, const uint64_t *b, int32_t *y, long m, long n, lo
 }
 
 /* Limits: the instructions of either way alone, on registers and a table in the nearest cache. `rounds` rounds
-   are those of 16 (count) or 32 (adder) vectors of 512 signs. The result keeps the compiler from leaving anything out. */
+   are those of 16 (count) or 32 (adder) vectors of 512 signs. The result keeps the compiler from leaving any out. */
 
 uint64_t count_limit(long rounds) {
     __m512i total[16];

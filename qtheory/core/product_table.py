@@ -30,12 +30,14 @@ ROWS = 128  # rows at a time: their partial counts stay in the cache
 INT32, INT16, FLOAT32, BITS = range(4)
 _PAIRS = 32  # of 64 signs
 _LOW = 5  # planes 1 to 5, which 32 carries fill
+# Bytes from word to word of the indices and of the carries: no powers of 2, whose multiples share few lines of a cache.
+_INDICES, _CARRIES = ROWS * _PAIRS + 64, (ROWS + 1) * SIZE
 
 
 def scratch_size(width):
     """The bytes of scratch that `carry_save` needs for rows of `width` words."""
-    line = _padded(width) + _LOW
-    return (8 * _PAIRS + 1 + PLANES + ROWS * line) * SIZE + ROWS * (width * _PAIRS + 8) + 4 * COLUMNS
+    counts = (8 * _PAIRS + 1 + PLANES + ROWS * _LOW) * SIZE
+    return counts + _padded(width) * _CARRIES + width * _INDICES + 8 * ROWS + 4 * COLUMNS
 
 
 def _padded(width):
@@ -158,7 +160,7 @@ def _indices(words, first, rows, index, parities):
             prefix = even ^ odd
             for shift in (1, 2, 4, 8, 16):
                 prefix ^= prefix << np.uint64(shift)
-            _index(even, odd, (prefix << one) ^ parity, index + (w * rows + i) * 32)
+            _index(even, odd, (prefix << one) ^ parity, index + w * _INDICES + i * _PAIRS)
             parity ^= np.uint64(0) - (prefix >> np.uint64(31) & one)
         parities[i] = np.int64(parity)
 
@@ -176,8 +178,8 @@ def carry_save(words, lo, hi, slices, first, last, n, kind, limits, out, scratch
     planes = prefix + SIZE
     low = planes + PLANES * SIZE
     carries = low + ROWS * 5 * SIZE
-    index = carries + ROWS * padded * SIZE
-    start = index + ROWS * width * 32 - table
+    index = carries + padded * _CARRIES
+    start = index + width * _INDICES - table
     parities = scratch[start : start + 8 * ROWS].view(np.int64)
     line = scratch[start + 8 * ROWS :]
     for top in range(lo, hi, ROWS):
@@ -186,13 +188,13 @@ def carry_save(words, lo, hi, slices, first, last, n, kind, limits, out, scratch
         for block in range(first, last):
             scratch[prefix - table : planes - table] = 0
             scratch[low - table : low - table + rows * 5 * SIZE] = 0
-            scratch[carries - table + width * rows * SIZE : carries - table + padded * rows * SIZE] = 0
+            scratch[carries - table + width * _CARRIES : carries - table + padded * _CARRIES] = 0
             weights = slices[block].ctypes.data
             for w in range(width):
-                a, c = index + w * rows * 32, carries + w * rows * SIZE
+                a, c = index + w * _INDICES, carries + w * _CARRIES
                 _block(table, weights + w * 64 * SIZE, prefix, a, low, c, rows)
             for i in range(rows):
-                _finish(prefix, parities[i], low + i * 5 * SIZE, carries + i * SIZE, rows * SIZE, padded, planes)
+                _finish(prefix, parities[i], low + i * 5 * SIZE, carries + i * SIZE, _CARRIES, padded, planes)
                 emit(kind, planes, limits, block, n, out, top + i, line)
 
 
