@@ -26,14 +26,33 @@ def population(context, x):
     return types.int32(types.uint64), build
 
 
+@intrinsic
+def _negative(context, x, address):
+    """The word of the signs of WORD numbers, of the type of x, that follow each other from an address on."""
+    real = isinstance(x, types.Float)
+
+    def build(c, builder, signature, arguments):
+        kind = ir.VectorType(c.get_value_type(x), WORD)
+        size = c.get_abi_sizeof(kind.element)
+        values = builder.load(builder.inttoptr(arguments[1], kind.as_pointer()), align=size)
+        zero = ir.Constant(kind, [0.0 if real else 0] * WORD)
+        below = builder.fcmp_ordered("<", values, zero) if real else builder.icmp_signed("<", values, zero)
+        return builder.bitcast(below, ir.IntType(WORD))
+
+    return types.uint64(x, types.intp), build
+
+
 @jit(nogil=True)
 def pack_into(x, words):
-    """Overwrite words (R, ceil(n / 64)) uint64 with the signs of x (R, n), real numbers; a NaN counts as +1."""
+    """Overwrite words (R, ceil(n / 64)) uint64 with the signs of x (R, n), signed numbers; a NaN counts as +1."""
     wide()
-    n = x.shape[1]
+    n, together = x.shape[1], x.strides[1] == x.itemsize
     for i in range(x.shape[0]):
         for w in range(words.shape[1]):
             word, first = np.uint64(0), WORD * w
+            if together and first + WORD <= n:
+                words[i, w] = _negative(x[i, first], x.ctypes.data + i * x.strides[0] + first * x.itemsize)
+                continue
             for k in range(min(WORD, n - first)):
                 word |= np.uint64(x[i, first + k] < 0) << np.uint64(k)
             words[i, w] = word

@@ -139,3 +139,36 @@ def join_into(pieces, n, rows):
     for r in range(rows.shape[0]):
         for p in range(each):
             _copy(pieces[r * each + p], 0, rows[r], p * n, n)
+
+
+@jit(nogil=True)
+def windows_into(rows, image, kernel, before, stride, out, patches):
+    """patches (R h' w', kh kw c) = what each output pixel sees of rows (R, h w c), numbers; 0 beyond the image.
+
+    The other arguments are those of `patches_into`.
+    """
+    h, w, c = image
+    patches[:] = 0
+    p = 0
+    for r in range(rows.shape[0]):
+        for i in range(out[0]):
+            for j in range(out[1]):
+                left = j * stride[1] - before[1]
+                first, last = max(left, 0), min(left + kernel[1], w)
+                for k in range(kernel[0]):
+                    y = i * stride[0] - before[0] + k
+                    if 0 <= y < h:
+                        at, start = (k * kernel[1] + first - left) * c, (y * w + first) * c
+                        for q in range((last - first) * c):
+                            patches[p, at + q] = rows[r, start + q]
+                p += 1
+
+
+@jit(nogil=True, fastmath=False)
+def within(x, limit):
+    """Whether all entries of x (R, n), real numbers, are at most limit in size; NaN are not."""
+    beyond = 0
+    for r in range(x.shape[0]):
+        for k in range(x.shape[1]):
+            beyond += not abs(x[r, k]) <= limit
+    return beyond == 0

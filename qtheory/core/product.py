@@ -6,11 +6,9 @@ in one instruction. `CUTS` says where they cross, by `benchmarks/_sweep.py`. `pr
 get.
 """
 
-import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -18,8 +16,12 @@ import numpy as np
 from . import bits, product_narrow, product_subset, product_table
 from .product_emit import COLUMNS, COUNTS, LANES, PLANES, SIZE, TERNARY
 from .product_layout import Thresholds, Weights, aligned, limit_planes, limit_tiles, lines, slices_into, totals
+from .product_steps import STEPS
+from .program import execute, program
+from .workers import together
 
 DTYPES = {"int32": np.int32, "int16": np.int16, "float32": np.float32, "bits": np.uint64}
+MOST = {"int32": 2**31 - 4, "int16": 2**15 - 1, "float32": 2**24, "bits": 2**31 - 4}  # signs a row
 KINDS = {"int32": 0, "int16": 1, "float32": 2, "bits": 3}  # of product_table
 SHARE = 2**29  # operations of a thread, 2 M N n in all: it would take longer to start one for less
 LONGEST = 2**16 - 64  # signs a row that 16 planes can count; beyond, population counts
@@ -36,8 +38,8 @@ class Cuts(NamedTuple):
     light: int  # but population counts where there are no more weights than that, in bits
 
 
-if COUNTS:  # a vector's population count is one instruction: only a single row on large weights has a faster way
-    CUTS = Cuts(narrow=0, few=1, light=2**23 - 1)
+if COUNTS:  # a vector's population count is one instruction: only a single row on weights beyond the first cache has a
+    CUTS = Cuts(narrow=256, few=1, light=2**19 - 1)  # faster way, which reads but half of them
 else:
     CUTS = Cuts(narrow=256, few=8, light=2**19) if TERNARY else Cuts(narrow=128, few=6, light=2**19)
 
@@ -97,9 +99,9 @@ def multiply(words, weights, *, out="int32", thresholds=None, flips=None, thread
     words = _words("words", words, weights.n)
     if out not in DTYPES:
         raise ValueError(f"out must be one of {', '.join(DTYPES)}, got {out!r}")
-    if weights.n > {"int16": 2**15 - 1, "float32": 2**24}.get(out, 2**31 - 4):
+    if weights.n > MOST[out]:
         raise ValueError(f"out must hold products up to {weights.n}, got {out!r}")
-    if not isinstance(threads, int | np.integer) or threads < 1:
+    if not (type(threads) is int or isinstance(threads, np.integer)) or threads < 1:
         raise ValueError(f"threads must be an integer of at least 1, got {threads!r}")
     shape = words.shape[0], weights.columns if out != "bits" else bits.width(weights.columns)
     y = _buffer(buffer, shape, DTYPES[out])
@@ -131,26 +133,38 @@ def plan(words, weights, *, out="int32", thresholds=None, flips=None, buffer=Non
     Raises: ValueError as `multiply`, and for words that it would have to copy.
     """
     y = multiply(words, weights, out=out, thresholds=thresholds, flips=flips, buffer=buffer, kernel=kernel)
-    kernel, kind = _kernel(kernel, words.shape[0], weights), KINDS[out]
     if not np.shares_memory(words, _words("words", words, weights.n)) and words.size:
         raise ValueError("words must be native, C-contiguous and writable, got an array that is not")
     limits = _limits(weights, thresholds, flips) if out == "bits" else _NONE
     if y.size == 0:
         return Plan(lambda: None, y)
-    if kernel != "narrow":
-        args = _arguments(kernel, words, 0, words.shape[0], weights, 0, None, kind, limits, y.view(np.uint8))
-        scratch = aligned((_SCRATCH[kernel](words.shape[1]),), np.uint8)
-        return Plan(partial(_FUNCTIONS[kernel], *args, scratch), y)
-    job, line = np.zeros(16, np.int64), np.zeros(16 * product_narrow.TILE, np.uint8)
-    job[:4] = words.ctypes.data, 8 * words.shape[1], 0, words.shape[0]
-    job[4:8] = weights.side.ctypes.data, words.shape[1], 0, weights.side.shape[0]
-    job[8:12] = weights.n, weights.columns, kind, limits.tiles.ctypes.data
-    job[12:15] = y.ctypes.data, y.strides[0], line.ctypes.data
-    run = partial(product_narrow.narrow, job)
-    run.memory = words, weights, limits, line, y  # which the job's addresses mean: they live as long as the run
-    if out == "bits" and weights.side.shape[0] * product_narrow.TILE % bits.WORD:  # tiles may end before the last word
-        return Plan(partial(_cleared, y[:, -1], run), y)
+    kernel, scratch = _kernel(kernel, words.shape[0], weights), aligned((scratch_size(weights.n),), np.uint8)
+    steps = program([step(kernel, words, words.shape[0], weights, KINDS[out], limits, y.view(np.uint8), scratch)])
+    run = partial(execute, steps)
+    run.memory = words, weights, limits, scratch, y  # which the addresses mean: they live as long as the run
+    if out == "bits" and kernel == "narrow" and weights.side.shape[0] * product_narrow.TILE % bits.WORD:
+        return Plan(partial(_cleared, y[:, -1], run), y)  # tiles may end before the last word
     return Plan(run, y)
+
+
+def step(kernel, words, rows, weights, kind, limits, out, scratch):
+    """A step of a program that does what `run` does, by one thread; scratch: `scratch_size` bytes, aligned.
+
+    With packed bits the kernel "narrow" leaves the words beyond its last tile as they are: they must be 0 before.
+    """
+    if kernel != "narrow":
+        task = _arguments(kernel, words, 0, rows, weights, 0, None, kind, limits, out)
+        return STEPS[kernel], (*task, scratch)
+    n, columns, side = weights[:3]
+    work = words.ctypes.data, words.strides[0], 0, rows, side.ctypes.data, words.shape[1], 0, side.shape[0]
+    rest = n, columns, kind, limits.tiles.ctypes.data, out.ctypes.data, out.strides[0], scratch.ctypes.data
+    return STEPS[kernel], work + rest
+
+
+def scratch_size(n):
+    """The bytes of scratch that any kernel needs for rows of n signs."""
+    least = 16 * product_narrow.TILE
+    return max(least, *(size(bits.width(n)) for size in _SCRATCH.values())) if n <= LONGEST else least
 
 
 def _cleared(ends, run):
@@ -163,20 +177,18 @@ def run(kernel, words, weights, kind, limits, out, threads=1):
     rows = words.shape[0]
     if kind == product_table.BITS and kernel == "narrow":
         out[:, -8:] = 0  # the last tile may end before the last word
-    threads = min(threads, 1 + 2 * rows * weights.columns * weights.n // SHARE)
+    if threads > 1:
+        threads = min(threads, 1 + 2 * rows * weights.columns * weights.n // SHARE)
     if threads == 1:
         _part(kernel, words, 0, rows, weights, 0, None, kind, limits, out)
         return
     parts = iter(_parts(kernel, rows, weights.columns, threads))
 
-    def work():
+    def work(_):
         for (lo, hi), (first, last) in parts:  # whoever is free takes the next
             _part(kernel, words, lo, hi, weights, first, last, kind, limits, out)
 
-    jobs = [_pool(threads - 1).submit(work) for _ in range(threads - 1)]
-    work()
-    for job in jobs:
-        job.result()
+    together(work, range(threads))
 
 
 def choose(rows, columns, n):
@@ -227,15 +239,7 @@ _NONE = Thresholds(
     0, 0, np.zeros((1, product_narrow.LIMIT_BYTES), np.uint8), np.zeros((1, PLANES + 1, LANES), np.uint64)
 )
 _local = threading.local()
-
-
-@cache
-def _pool(threads):
-    return ThreadPoolExecutor(threads, "qtheory-product")
-
-
-if hasattr(os, "register_at_fork"):  # a child has the pools, but not their threads
-    os.register_at_fork(after_in_child=_pool.cache_clear)
+_WORDS = np.dtype(np.uint64)
 
 
 def _scratch(size):
@@ -266,11 +270,20 @@ def _limits(weights, values, flips):
 
 def _words(name, words, n):
     """Checked, native, contiguous and writable, which is the one type that the kernels are compiled for."""
+    if _ready(words, n):
+        return words
     w = lines(words) if isinstance(words, np.ndarray) and words.dtype.kind == "u" else words
     w = bits._require(name, w, n)
     if w.ndim != 2:
         raise ValueError(f"{name} must be a matrix of words, got shape {w.shape}")
     return w if w.flags.writeable else w.copy()
+
+
+def _ready(words, n):
+    """Whether `words` is so already: most are, and small products are over sooner than checks one by one."""
+    if not isinstance(words, np.ndarray) or words.dtype is not _WORDS or words.ndim != 2 or not words.flags.carray:
+        return False
+    return n % bits.WORD == 0 and words.shape[1] == n // bits.WORD
 
 
 def _buffer(buffer, shape, dtype):

@@ -7,22 +7,24 @@ the same stores follow as in `product_table`.
 """
 
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .bits import population
 from .compile import jit, trailing_zeros
-from .product_emit import COLUMNS, I32, I64, PLANES, SIZE, WORDS, Vectors, each
+from .product_emit import COLUMNS, I32, I64, PLANES, SIZE, TERNARY, WORDS, Vectors, each
 from .product_table import emit
 
 ROWS = 16
 _LEAVES, _DEPTH = 64, 6
+_TOGETHER = 16  # int32 that are listed at a time
 
 
 def scratch_size(width):
     """The bytes of scratch that `subset_sum` needs for rows of `width` words."""
-    return PLANES * SIZE + 4 * ROWS * _list(width) + 4 * COLUMNS
+    return PLANES * SIZE + 4 * COLUMNS + 24 * ROWS + 4 * ROWS * _list(width)
 
 
 def _list(width):
@@ -73,16 +75,48 @@ def _sum(context, weights, offsets, chunks, totals, ones, flip, planes):
     return types.void(*[types.intp] * 7), build
 
 
+@intrinsic
+def _append(context, word, base, to):
+    """Write the byte offsets (base + k) SIZE of the one bits k of a word to the address `to`; how many there are.
+
+    Up to 16 int32 beyond the last one are overwritten.
+    """
+    some = ir.VectorType(I32, _TOGETHER)
+
+    def build(c, builder, signature, arguments):
+        word, base, to = arguments
+        v, count = Vectors(builder), I64(0)
+        start = v.splat(builder.trunc(builder.mul(base, I64(SIZE)), I32), some)
+        compress = ir.FunctionType(some, [some, some, ir.VectorType(ir.IntType(1), _TOGETHER)])
+        function = cgutils.get_or_insert_function(
+            builder.module, compress, f"llvm.x86.avx512.mask.compress.v{_TOGETHER}i32"
+        )
+        for first in range(0, 64, _TOGETHER):
+            bits = builder.trunc(builder.lshr(word, I64(first)), ir.IntType(_TOGETHER))
+            offsets = builder.add(start, ir.Constant(some, [SIZE * (first + k) for k in range(_TOGETHER)]))
+            mask = builder.bitcast(bits, compress.args[2])
+            kept = builder.call(function, [offsets, v.splat(0, some), mask])
+            at = builder.inttoptr(builder.add(to, builder.shl(count, I64(2))), some.as_pointer())
+            builder.store(kept, at, align=4)
+            count = builder.add(count, builder.zext(builder.ctpop(bits), I64))
+        return count
+
+    return types.intp(types.uint64, types.intp, types.intp), build
+
+
 @jit()
 def _list_ones(row, flip, empty, offsets):
     """Write the byte offsets of a row's ones (zeros for flip = ~0), filled up to 64s with `empty`; how many 64s."""
-    count = 0
+    count, to = 0, offsets.ctypes.data
     for w in range(row.size):
         word, base = row[w] ^ flip, np.int64(w) * 64
-        while word:
-            offsets[count] = (base + np.int64(trailing_zeros(word))) * SIZE
-            word &= word - np.uint64(1)
-            count += 1
+        if TERNARY:
+            count += _append(word, base, to + 4 * count)
+        else:
+            while word:
+                offsets[count] = (base + np.int64(trailing_zeros(word))) * SIZE
+                word &= word - np.uint64(1)
+                count += 1
     chunks = (count + 63) // 64
     for i in range(count, 64 * chunks):
         offsets[i] = empty
@@ -95,12 +129,11 @@ def subset_sum(words, lo, hi, slices, first, last, n, kind, limits, totals, out,
 
     The last vector of each block of slices is 0, for lists to be filled up with.
     """
-    width = words.shape[1]
-    planes, size = scratch.ctypes.data, _list_in_kernel(words.shape[1])
-    begin = PLANES * SIZE
-    lists = scratch[begin : begin + 4 * ROWS * size].view(np.int32)
-    line = scratch[begin + 4 * ROWS * size :]
-    ones, flips, chunks = np.empty(ROWS, np.int64), np.empty(ROWS, np.int64), np.empty(ROWS, np.int64)
+    width, size = words.shape[1], _list_in_kernel(words.shape[1])
+    planes, at = scratch.ctypes.data, PLANES * SIZE + 4 * COLUMNS
+    line, numbers = scratch[PLANES * SIZE : at], scratch[at : at + 24 * ROWS].view(np.int64)
+    lists = scratch[at + 24 * ROWS :].view(np.int32)
+    ones, flips, chunks = numbers[:ROWS], numbers[ROWS : 2 * ROWS], numbers[2 * ROWS :]
     for top in range(lo, hi, ROWS):
         rows = min(ROWS, hi - top)
         for i in range(rows):
@@ -114,6 +147,6 @@ def subset_sum(words, lo, hi, slices, first, last, n, kind, limits, totals, out,
         for block in range(first, last):
             weights, total = slices[block].ctypes.data, totals[block].ctypes.data
             for i in range(rows):
-                offsets = lists[i * size :].ctypes.data
+                offsets = lists.ctypes.data + 4 * i * size
                 _sum(weights, offsets, chunks[i], total, ones[i], flips[i], planes)
                 emit(kind, planes, limits, block, n, out, top + i, line)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .. import datasets
 from ._sources import natural
+from .convolution import PackedRealConv
 from .files import demo, load, save, tensors_of
 from .layers import PackedReal
 from .network import PackedNetwork
@@ -46,7 +47,7 @@ def predict(model: str, images: str) -> dict[str, Any]:
     """Labels and scores of the images in a file. Raises: ValueError for files that cannot be read or do not fit."""
     try:
         network = demo() if model == "demo" else load(model)
-        X = read_images(images, signs=not isinstance((*network.layers, network.last)[0], PackedReal))
+        X = read_images(images, signs=not isinstance((*network.layers, network.last)[0], PackedReal | PackedRealConv))
     except OSError as error:
         raise ValueError(_said(error)) from None
     scores = network.scores(X)

@@ -6,7 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._onnx_states import Inputs, Move, Positive, Signs, Step, Sums, Test, signs, ties
+from . import _onnx_images as images
+from . import _onnx_terms as terms
+from ._onnx_states import Inputs, Positive, Signs, Step, Sums, Test, signs, ties
+from ._windows import Windows
 
 
 class Call(NamedTuple):
@@ -23,25 +26,36 @@ def identity(state: Any, call: Call) -> Any:
 
 
 def flatten(state: Any, call: Call) -> Any:
-    _is(state, Inputs)
+    terms.require(state, Inputs, Signs)
     if call.attributes.get("axis", 1) != 1:
         raise ValueError(f"axis must be 1, got {call.attributes['axis']}")
-    return state
+    return replace(state, layout=state.layout.reshaped([-1]))
 
 
 def reshape(state: Any, call: Call) -> Any:
-    """To one row an image: (-1, n) or (0, n or -1)."""
-    _is(state, Inputs)
-    if call.at != 0 or call.constants[0].shape != (2,) or call.constants[0][0] not in (-1, 0):
-        raise ValueError(f"must reshape the input to (rows, n), got shape {call.constants[0].tolist()}")
-    n = int(call.constants[0][1])
-    if n != -1 and state.width not in (None, n):
-        raise ValueError(f"must keep {state.width} numbers a row, got shape {call.constants[0].tolist()}")
-    return state if n == -1 else replace(state, width=n)
+    """To one row an image, (-1, n) or (0, n or -1), or to images."""
+    terms.require(state, Inputs, Signs)
+    shape = [int(n) for n in call.constants[0].ravel()]
+    known = state.layout.shape or ()
+    if not call.attributes.get("allowzero"):
+        shape[1:] = [known[i] if n == 0 and i < len(known) else n for i, n in enumerate(shape[1:])]
+    if call.at != 0 or len(shape) < 2 or shape[0] not in (-1, 0) or any(n == 0 or n < -1 for n in shape[1:]):
+        raise ValueError(f"must reshape the flow to (-1 or 0, lengths of a row), got shape {shape}")
+    if shape[0] == -1 and -1 in shape[1:]:
+        raise ValueError(f"must reshape the flow to a shape with one -1, got {shape}")
+    return replace(state, layout=state.layout.reshaped(shape[1:]))
+
+
+def transpose(state: Any, call: Call) -> Any:
+    terms.require(state, Inputs, Signs)
+    first, *axes = call.attributes.get("perm", [-1])
+    if first != 0:
+        raise ValueError(f"must keep the rows the first axis, got perm {call.attributes.get('perm')}")
+    return replace(state, layout=state.layout.transposed([i - 1 for i in axes]))
 
 
 def cast(state: Any, call: Call) -> Any:
-    _is(state, Inputs, Signs, Sums)
+    terms.require(state, Inputs, Signs, Sums)
     to = call.attributes["dtype"]
     if to not in (np.float32, np.float64):
         raise ValueError(f"must cast to float32 or float64, got {to}")
@@ -51,19 +65,44 @@ def cast(state: Any, call: Call) -> Any:
 
 
 def matmul(state: Any, call: Call) -> Sums:
-    _is(state, Inputs, Signs)
+    terms.require(state, Inputs, Signs)
     weight = call.constants[0]
-    if call.at != 0 or weight.ndim != 2 or 0 in weight.shape or weight.dtype != state.real:
-        found = f"shape {weight.shape} of {weight.dtype}, the flow being input {call.at}"
-        raise ValueError(f"must multiply the flow by a matrix of {state.real}, got {found}")
+    if call.at != 0 or weight.ndim != 2 or 0 in weight.shape:
+        raise ValueError(f"must multiply the flow, input 0, by a matrix, got input {call.at}, shape {weight.shape}")
+    if not state.layout.flat:
+        raise ValueError(f"must take rows of one axis, got rows of shape {state.layout.shape}: flatten them")
+    if state.layout.width not in (None, len(weight)):
+        raise ValueError(f"weights must have {state.layout.width} rows, got shape {weight.shape}")
+    return _product(state, state.layout.rows(weight), None)
+
+
+def conv(state: Any, call: Call) -> Sums:
+    terms.require(state, Inputs, Signs)
+    weight, *bias = call.constants
+    if call.at != 0:
+        raise ValueError(f"the flow must be input 0, got {call.at}")
+    given = isinstance(state, Inputs) or state.stage is None
+    found = images.windows(weight, state.layout, call.attributes, given)
+    sums = _product(state, weight.transpose(2, 3, 1, 0).reshape(found.inputs, len(weight)), found)
+    return add(sums, Call(0, [bias[0].reshape(-1, 1, 1)], {})) if bias else sums
+
+
+def _product(state: Any, weight: np.ndarray, windows: Windows | None) -> Sums:
+    """The sums of a matrix whose rows are in the order of ours, or of a patch."""
+    if weight.dtype != state.real:
+        raise ValueError(f"weights must be of the flow's type {state.real}, got {weight.dtype}")
     if not np.isfinite(weight).all():
         raise ValueError("weights must be finite")
-    width = state.stage.weight.shape[1] if isinstance(state, Signs) and state.stage is not None else state.width
-    if width not in (None, len(weight)):
-        raise ValueError(f"weights must have {width} rows, got shape {weight.shape}")
     if isinstance(state, Inputs):
-        return Sums(state.real, weight, divisor=state.divisor, from_signs=False)
-    return Sums(state.real, weight * _units(state.scale, len(weight)).astype(weight.dtype)[:, np.newaxis])
+        return Sums(state.real, weight, divisor=state.divisor, from_signs=False, windows=windows)
+    scale = state.scale
+    if windows is not None and scale.size > 1:  # a patch has what every pixel has
+        pixels = terms.units(scale, windows.takes).reshape(-1, windows.image[2])
+        if (pixels != pixels[0]).any():
+            raise ValueError("signs before a convolution must be of one size in each channel")
+        scale = np.tile(pixels[0], len(weight) // pixels.shape[1])
+    weight = weight * terms.units(scale, len(weight)).astype(weight.dtype)[:, np.newaxis]
+    return Sums(state.real, weight, windows=windows)
 
 
 def gemm(state: Any, call: Call) -> Sums:
@@ -80,68 +119,72 @@ def gemm(state: Any, call: Call) -> Sums:
 
 
 def add(state: Any, call: Call) -> Sums:
-    c = _per_output(state, call.constants[0])
-    return state.then(lambda y: y + c, _move("add", c))
+    c = terms.per_output(state, call.constants[0])
+    return state.then(lambda y: y + c, terms.move("add", c))
 
 
 def sub(state: Any, call: Call) -> Sums:
-    c = _per_output(state, call.constants[0])
+    c = terms.per_output(state, call.constants[0])
     if call.at == 1:
-        return state.then(lambda y: c - y, _move("mul", -np.ones(state.outputs)), _move("add", c))
-    return state.then(lambda y: y - c, _move("add", -c))
+        return state.then(lambda y: c - y, terms.move("mul", -np.ones(state.outputs)), terms.move("add", c))
+    return state.then(lambda y: y - c, terms.move("add", -c))
 
 
 def neg(state: Any, call: Call) -> Sums:
-    _is(state, Sums)
-    return state.then(lambda y: -y, _move("mul", -np.ones(state.outputs)))
+    terms.require(state, Sums)
+    return state.then(lambda y: -y, terms.move("mul", -np.ones(state.outputs)))
 
 
 def mul(state: Any, call: Call) -> Any:
     if isinstance(state, Inputs):
-        return _divided(state, call.constants[0], inverse=True)
+        return terms.divided(state, call.constants[0], inverse=True)
     if isinstance(state, Signs):
-        return replace(state, scale=_positive(state.scale * _typed(call.constants[0], state.real)))
-    c = _per_output(state, call.constants[0], finite=True)
-    return state.then(lambda y: _times(y, c), _move("mul", c))
+        return replace(state, scale=terms.positive(state.scale * terms.sizes(state, call.constants[0])))
+    c = terms.per_output(state, call.constants[0], finite=True)
+    return state.then(lambda y: terms.times(y, c), terms.move("mul", c))
 
 
 def div(state: Any, call: Call) -> Any:
     if call.at == 1:
         raise ValueError("must divide by a constant")
     if isinstance(state, Inputs):
-        return _divided(state, call.constants[0])
-    c = _per_output(state, call.constants[0], finite=True)
+        return terms.divided(state, call.constants[0])
+    c = terms.per_output(state, call.constants[0], finite=True)
     if (c == 0).any():
         raise ValueError("must not divide by 0")
-    return state.then(lambda y: y / c, _move("mul", 1 / c.astype(np.float64)))
+    return state.then(lambda y: y / c, terms.move("mul", 1 / c.astype(np.float64)))
 
 
 def batch_normalization(state: Any, call: Call) -> Sums:
     """(y - mean) * (gain / sqrt(variance + epsilon)) + shift, in float64 and then rounded to the graph's type."""
     if call.at != 0 or call.attributes.get("training_mode", 0):
         raise ValueError("must be in inference mode, of the flow")
-    gain, shift, mean, variance = (_per_output(state, c, finite=True).astype(np.float64) for c in call.constants)
+    terms.require(state, Sums)
+    axes = (-1, 1, 1) if state.windows is not None else (-1,)
+    gain, shift, mean, variance = (
+        terms.per_output(state, c.reshape(axes), finite=True).astype(np.float64) for c in call.constants
+    )
     factor = gain / np.sqrt(variance + call.attributes.get("epsilon", 1e-5))
     if not np.isfinite(factor).all():
         raise ValueError("variance + epsilon must be above 0")
     real = state.real
-    step: Step = lambda y: (_times(y.astype(np.float64) - mean, factor) + shift).astype(real)  # noqa: E731
+    step: Step = lambda y: (terms.times(y.astype(np.float64) - mean, factor) + shift).astype(real)  # noqa: E731
     return state.then(step, ("add", -mean), ("mul", factor), ("add", shift))
 
 
 def bipolar_quant(state: Any, call: Call) -> Signs:
     if call.at != 0:
         raise ValueError("must quantize the flow, with a constant scale")
-    scale = _positive(_typed(call.constants[0], state.real))
     if isinstance(state, Inputs):
-        return Signs(state.real, scale, width=state.width)
-    _is(state, Sums)
-    return signs(Test(state, lambda v: v >= 0, _no(state)), _units(scale, state.outputs), state.real)
+        return Signs(state.real, terms.positive(terms.sizes(state, call.constants[0])), layout=state.layout)
+    terms.require(state, Sums)
+    scale = terms.positive(terms.typed(call.constants[0], state.real))
+    return signs(Test(state, lambda v: v >= 0, terms.none(state)), terms.of(state, scale), state.real)
 
 
 def sign(state: Any, call: Call) -> Signs:
     """Sign, whose 0 at 0 is no sign: refused where it can occur, unless the caller takes it for +1."""
-    _is(state, Inputs, Sums)
+    terms.require(state, Inputs, Sums)
     if call.ties == "refuse" and (isinstance(state, Inputs) or (met := ties(state))):
         units = "any input" if isinstance(state, Inputs) else f"{met} of {state.outputs} units"
         raise ValueError(f"Sign(0) = 0 is no sign and may occur in {units}; ties='positive' takes it for +1")
@@ -155,48 +198,50 @@ def comparison(passes: Callable[..., Any], mirrored: Callable[..., Any]) -> Call
         function = mirrored if call.at else passes
         if isinstance(state, Inputs) and function is np.greater_equal and not call.constants[0].any():
             return Positive(state)
-        c = _per_output(state, call.constants[0])
-        return Test(state, lambda v: function(v, c), _no(state))
+        c = terms.per_output(state, call.constants[0])
+        return Test(state, lambda v: function(v, c), terms.none(state))
 
     return compare
 
 
 def not_(state: Any, call: Call) -> Test:
-    _is(state, Test)
+    terms.require(state, Test)
     return replace(state, turned=~state.turned)
 
 
 def xor(state: Any, call: Call) -> Test:
-    _is(state, Test)
+    terms.require(state, Test)
     c = call.constants[0]
     if c.dtype != bool:
         raise ValueError(f"must be of booleans, got {c.dtype}")
-    return replace(state, turned=state.turned ^ _units(c, state.sums.outputs))
+    return replace(state, turned=state.turned ^ terms.of(state.sums, c))
 
 
 def where(state: Any, call: Call) -> Signs:
     """Where(test, s, -s) for constants s, a scalar or one a unit."""
-    _is(state, Test, Positive)
+    terms.require(state, Test, Positive)
     a, b = call.constants
     if call.at != 0 or a.dtype != b.dtype or a.dtype not in (np.float32, np.float64):
         raise ValueError("must choose between two floating-point constants of one type by the flow")
     if isinstance(state, Positive):
         if a.size != 1 or b.size != 1 or a.reshape(()) != -b.reshape(()):
             raise ValueError("must choose between one number s and -s")
-        return Signs(a.dtype, _positive(a.reshape(())), width=state.inputs.width)
-    a, b = _units(a, state.sums.outputs), _units(b, state.sums.outputs)
+        return Signs(a.dtype, terms.positive(a.reshape(())), layout=state.inputs.layout)
+    a, b = terms.of(state.sums, a), terms.of(state.sums, b)
     if not (a == -b).all() or (a == 0).any():
         raise ValueError("must choose between s and -s, s not 0")
-    return signs(replace(state, turned=state.turned ^ (a < 0)), _positive(np.abs(a)), a.dtype)
+    return signs(replace(state, turned=state.turned ^ (a < 0)), terms.positive(np.abs(a)), a.dtype)
 
 
 OPERATORS: dict[str, Callable[[Any, Call], Any]] = {
     "Identity": identity,
     "Flatten": flatten,
     "Reshape": reshape,
+    "Transpose": transpose,
     "Cast": cast,
     "MatMul": matmul,
     "Gemm": gemm,
+    "Conv": conv,
     "Add": add,
     "Sub": sub,
     "Neg": neg,
@@ -213,61 +258,3 @@ OPERATORS: dict[str, Callable[[Any, Call], Any]] = {
     "Xor": xor,
     "Where": where,
 }
-
-
-def _is(state: Any, *kinds: type) -> None:
-    names = {Inputs: "the input", Signs: "signs", Sums: "sums", Test: "a comparison", Positive: "a comparison"}
-    if not isinstance(state, kinds):
-        wanted = " or ".join(names[kind] for kind in kinds)
-        raise ValueError(f"must come after {wanted}, and comes after {names[type(state)]}")
-
-
-def _no(sums: Sums) -> np.ndarray:
-    return np.zeros(sums.outputs, bool)
-
-
-def _move(kind: str, c: np.ndarray) -> Move:
-    return kind, np.asarray(c, np.float64)
-
-
-def _typed(c: np.ndarray, real: np.dtype[Any]) -> np.ndarray:
-    if c.dtype != real:
-        raise ValueError(f"constants must be of the flow's type {real}, got {c.dtype}")
-    return c
-
-
-def _units(c: np.ndarray, units: int) -> np.ndarray:
-    """A constant, one number a unit: (units,), from a scalar or an array with no other axis that is not 1."""
-    if c.size == 1:
-        return np.full(units, c.reshape(()))
-    if c.size != units or c.shape[-1] != units:
-        raise ValueError(f"a constant must be a number or {units} numbers in its last axis, got shape {c.shape}")
-    return c.reshape(units)
-
-
-def _per_output(state: Any, c: np.ndarray, finite: bool = False) -> np.ndarray:
-    _is(state, Sums)
-    if finite and not np.isfinite(c).all():
-        raise ValueError("constants must be finite")
-    return _units(_typed(c, state.real), state.outputs)
-
-
-def _times(y: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """y c, 0 for c = 0 even where y has overflowed."""
-    return np.where(c == 0, y.dtype.type(0), y * c)
-
-
-def _positive(scale: np.ndarray) -> np.ndarray:
-    if not (np.isfinite(scale).all() and (scale > 0).all()):
-        raise ValueError("the scale of signs must be finite and above 0")
-    return scale
-
-
-def _divided(inputs: Inputs, c: np.ndarray, inverse: bool = False) -> Inputs:
-    """The inputs over a power of 2: dividing by it rounds nothing."""
-    if _typed(c, inputs.real).size != 1:
-        raise ValueError(f"the input must be divided by one number, got shape {c.shape}")
-    value = float(c.reshape(()))
-    if not (np.isfinite(value) and value > 0 and np.frexp(value)[0] == 0.5):
-        raise ValueError(f"the input must be scaled by a power of 2, got {value!r}")
-    return replace(inputs, divisor=inputs.divisor / value if inverse else inputs.divisor * value)

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from ._onnx_constants import LARGEST, attributes_of, first_line, fold, foldable, initializers, size
+from ._onnx_constants import LARGEST, attributes_of, first_line, fold, foldable, initializers
+from ._onnx_images import Layout
 from ._onnx_operators import OPERATORS, Call
 from ._onnx_states import Inputs, Positive, Signs, Sums, last
 from ._onnx_write import QONNX, Chain, Stage
 
 OLDEST = 9  # opset
 BIPOLAR = (QONNX, "finn.custom_op.general", "onnx.brevitas")  # domains
+POOLING = ("AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool")
 STANDARD = ("", "ai.onnx")
 BAD = (
     ValueError, TypeError, IndexError, KeyError, OverflowError, AttributeError, ZeroDivisionError, MemoryError
@@ -67,9 +69,9 @@ class _Reader:
         types = {self.onnx.TensorProto.FLOAT: np.float32, self.onnx.TensorProto.DOUBLE: np.float64}
         if kind not in types:
             raise ValueError(f"input {free[0].name!r} must be float32 or float64, got element type {kind}")
-        axes = list(free[0].type.tensor_type.shape.dim)[1:]
-        known = bool(axes) and all(axis.dim_value > 0 for axis in axes)
-        return free[0].name, Inputs(np.dtype(types[kind]), width=size([a.dim_value for a in axes]) if known else None)
+        shape = tuple(axis.dim_value for axis in list(free[0].type.tensor_type.shape.dim)[1:])
+        known = bool(shape) and min(shape) > 0
+        return free[0].name, Inputs(np.dtype(types[kind]), layout=Layout(shape if known else None))
 
     def chain(self) -> Chain:
         for i, node in enumerate(self.graph.node):
@@ -81,6 +83,8 @@ class _Reader:
         output = self.graph.output[0].name
         if output != self.flow or not isinstance(self.state, Sums):
             raise ValueError(f"output {output!r} must be the sums of a last layer, reached from the input by one path")
+        if self.state.windows is not None:
+            raise ValueError("the last layer must be fully connected, and is a convolution")
         if not self.state.from_signs:
             raise ValueError("the last layer must take signs, and takes the input itself")
         return Chain((*self.stages, last(self.state)), self.divisor, self.signs)
@@ -98,6 +102,8 @@ class _Reader:
             self._constant(node, attributes)
         elif unknown != [self.flow]:
             raise ValueError(f"must take what the node before it made, {self.flow!r}, and constants, got {unknown}")
+        elif node.op_type in POOLING:
+            raise ValueError("pooling is not supported; a stride of the convolution before it may take its place")
         elif node.op_type not in OPERATORS:
             raise ValueError(f"this operator is not supported; supported are {', '.join(sorted(OPERATORS))}")
         else:

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from . import _onnx_thresholds as thresholds
+from ._onnx_images import UNKNOWN, Layout, of_images
 from ._onnx_write import EXACT, Stage
+from ._windows import Windows
 
 Step = Callable[[np.ndarray], np.ndarray]
 Move = tuple[str, np.ndarray]  # ("add" or "mul", (outputs,) float64)
@@ -15,11 +17,11 @@ Move = tuple[str, np.ndarray]  # ("add" or "mul", (outputs,) float64)
 
 @dataclass(frozen=True)
 class Inputs:
-    """The rows X / divisor, of type `real`; width: the numbers a row, where the graph says it."""
+    """The rows X / divisor, of type `real`."""
 
     real: np.dtype[Any]
     divisor: float = 1.0
-    width: int | None = None
+    layout: Layout = UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,15 @@ class Signs:
     real: np.dtype[Any]
     scale: np.ndarray
     stage: Stage | None = None
-    width: int | None = None  # of the input
+    layout: Layout = UNKNOWN
 
 
 @dataclass(frozen=True)
 class Sums:
-    """h @ weight, after steps, each rounded to `real` as the graph does; without that rounding they are the moves."""
+    """h @ weight, after steps, each rounded to `real` as the graph does; without that rounding they are the moves.
+
+    With windows, the same of each patch: the flow is (rows, outputs, h', w').
+    """
 
     real: np.dtype[Any]
     weight: np.ndarray  # (inputs, outputs), of the type of the sums themselves
@@ -49,6 +54,7 @@ class Sums:
     from_signs: bool = True
     steps: tuple[Step, ...] = ()
     moves: tuple[Move, ...] = ()
+    windows: Windows | None = None
 
     @property
     def outputs(self) -> int:
@@ -75,9 +81,13 @@ class Test:
 
 
 def signs(test: Test, scale: np.ndarray, real: np.dtype[Any]) -> Signs:
-    """What a test's sign, times scale, is: a layer ends here."""
-    threshold, flip = turns(test)
-    return Signs(real, scale, Stage(np.sign(test.sums.weight).astype(np.int8), threshold, flip))
+    """What a test's sign, times scale, a scalar or (outputs,), is: a layer ends here."""
+    (threshold, flip), sums = turns(test), test.sums
+    stage = Stage(np.sign(sums.weight).astype(np.int8), threshold, flip, windows=sums.windows)
+    if sums.windows is None:
+        return Signs(real, scale, stage, Layout((sums.outputs,)))
+    layout = of_images(sums.windows.out, sums.outputs)
+    return Signs(real, scale if scale.ndim == 0 else np.tile(scale, sums.windows.pixels), stage, layout)
 
 
 def turns(test: Test) -> tuple[np.ndarray, np.ndarray]:
@@ -104,14 +114,15 @@ def ties(sums: Sums) -> int:
     none, counts = np.zeros(sums.outputs, bool), []
     for passes in (lambda v: v >= 0, lambda v: v > 0):
         threshold, flip = turns(Test(sums, passes, none))
-        counts.append(_reached(threshold, flip, len(sums.weight)))
+        step = 1 if sums.windows is not None and sums.windows.padding == "same" else 2
+        counts.append(_reached(threshold, flip, len(sums.weight), step))
     return int(np.sum(counts[0] != counts[1]))
 
 
-def _reached(threshold: np.ndarray, flip: np.ndarray, n: int) -> np.ndarray:
-    """How many z of n, n - 2, ..., -n, the sums that n signs can have, are +1."""
-    above = (n - np.clip(threshold, -n, n + 2)) // 2 + 1
-    return np.where(flip, n + 1 - above, above)
+def _reached(threshold: np.ndarray, flip: np.ndarray, n: int, step: int) -> np.ndarray:
+    """How many z of n, n - step, ..., -n are +1: the sums that n signs can have for 2, and so many or fewer for 1."""
+    above = (n - np.clip(threshold, -n, n + step)) // step + 1
+    return np.where(flip, 2 * n // step + 1 - above, above)
 
 
 def last(sums: Sums) -> Stage:

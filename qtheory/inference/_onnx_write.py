@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import _check
+from ._windows import Image, Windows
 
 DIALECTS = ("onnx", "qonnx")
 QONNX = "qonnx.custom_op.general"  # the domain of BipolarQuant
@@ -25,6 +26,17 @@ class Stage(NamedTuple):
     mean: np.ndarray | None = None  # (outputs,) float64
     factor: np.ndarray | None = None  # (outputs,) float64
     shift: np.ndarray | None = None  # (outputs,) float64
+    windows: Windows | None = None  # of a convolution: h is each of its patches, in the order (kh, kw, channels)
+
+    @property
+    def takes(self) -> int:
+        """The numbers of a row."""
+        return self.weight.shape[0] if self.windows is None else self.windows.takes
+
+    @property
+    def gives(self) -> int:
+        """The signs or scores of a row."""
+        return self.weight.shape[1] * (1 if self.windows is None else self.windows.pixels)
 
 
 class Chain(NamedTuple):
@@ -50,7 +62,7 @@ def write(onnx: Any, chain: Chain, dialect: str, real: str, packed: bool, metada
     flow = graph.input(chain)
     for i, stage in enumerate(chain.stages):
         flow = graph.stage(flow, i, stage, chain.signs or i > 0)
-    return graph.finish(chain.stages[0].weight.shape[0], chain.stages[-1].weight.shape[1], metadata)
+    return graph.finish(chain.stages[0].takes, chain.stages[-1].gives, metadata)
 
 
 def upward(values: np.ndarray, real: np.dtype[Any]) -> np.ndarray:
@@ -65,6 +77,7 @@ class _Graph:
         self.onnx, self.real, self.quantizers, self.packed = onnx, real, quantizers, packed
         self.nodes: list[Any] = []
         self.constants: dict[str, np.ndarray] = {}
+        self.image: Image | None = None  # (h, w, c) where the flow is images (rows, c, h, w), not rows
 
     def constant(self, name: str, value: Any, real: Any = None) -> str:
         self.constants[name] = np.asarray(value, dtype=real)
@@ -103,13 +116,47 @@ class _Graph:
     def stage(self, flow: str, i: int, stage: Stage, from_signs: bool) -> str:
         if stage.weight.shape[0] >= EXACT or 0 in stage.weight.shape:
             raise ValueError(f"layer {i} must have 1 to 2^24 - 1 inputs and an output, got shape {stage.weight.shape}")
-        name, real = f"layer{i}", self.product_type(stage) if from_signs else self.real
-        if from_signs and i > 0 and real != np.float32:  # signs come as float32
+        name, real = f"layer{i}", self.product_type(stage) if from_signs or stage.windows else self.real
+        if real != (np.float32 if from_signs else self.real):  # signs come as float32
             flow = self.cast(flow, f"{name}_inputs", real)
-        z = self.node("MatMul", [flow, self.weight(name, stage.weight, real)], f"{name}_sums")
-        if stage.threshold is not None and stage.flip is not None:
-            return self.signs(z, name, stage.threshold, stage.flip, real, np.dtype(np.float32))
-        return self.scores(z, name, stage, real)
+        flow = self.rows(flow, name) if stage.windows is None else self.images(flow, name, stage.windows)
+        if stage.windows is None:
+            z = self.node("MatMul", [flow, self.weight(name, stage.weight, real)], f"{name}_sums")
+        else:
+            z = self.convolution(flow, name, stage.weight, stage.windows)
+        if stage.threshold is None or stage.flip is None:
+            return self.scores(z, name, stage, real)
+        axes = (-1,) if stage.windows is None else (-1, 1, 1)
+        threshold, flip = stage.threshold.reshape(axes), stage.flip.reshape(axes)
+        return self.signs(z, name, threshold, flip, real, np.dtype(np.float32))
+
+    def rows(self, flow: str, name: str) -> str:
+        """Images as rows, channels last."""
+        if self.image is None:
+            return flow
+        self.image = None
+        return self.node("Flatten", [self.node("Transpose", [flow], f"{name}_last", perm=[0, 2, 3, 1])], f"{name}_flat")
+
+    def images(self, flow: str, name: str, windows: Windows) -> str:
+        """Rows as images (rows, channels, height, width)."""
+        if self.image == windows.image:
+            return flow
+        flow, self.image = self.rows(flow, name), windows.image
+        shape = self.constant(f"{name}_image", [0, *windows.image], np.int64)
+        flow = self.node("Reshape", [flow, shape], f"{name}_images")
+        return self.node("Transpose", [flow], f"{name}_first", perm=[0, 3, 1, 2])
+
+    def convolution(self, flow: str, name: str, weight: np.ndarray, windows: Windows) -> str:
+        """Sums (rows, filters, height, width) in float32, the type that runtimes convolve in."""
+        filters, c = weight.shape[1], windows.image[2]
+        first = weight.reshape(*windows.kernel, c, filters).transpose(2, 0, 1, 3).reshape(-1, filters)
+        stored = self.weight(name, np.ascontiguousarray(first), np.dtype(np.float32))
+        shape = self.constant(f"{name}_filters", [filters, c, *windows.kernel], np.int64)
+        turned = self.node("Transpose", [stored], f"{name}_weight_turned", perm=[1, 0])
+        kernels = self.node("Reshape", [turned, shape], f"{name}_kernels")
+        pads = [*windows.before, *windows.after]
+        self.image = (*windows.out, filters)
+        return self.node("Conv", [flow, kernels], f"{name}_sums", pads=pads, strides=list(windows.stride))
 
     def scores(self, z: str, name: str, stage: Stage, real: np.dtype[Any]) -> str:
         """(z - mean) * factor + shift; that as a Sub, which no runtime fuses with the product, in another order."""
@@ -199,11 +246,11 @@ def require(chain: Chain, dialect: str, real: str) -> None:
     _check.number("divisor", chain.divisor, above=0)
     if not chain.stages:
         raise ValueError("stages must hold at least one layer, got none")
-    before = chain.stages[0].weight.shape[0]
+    before = chain.stages[0].takes
     for i, stage in enumerate(chain.stages):
-        if stage.weight.ndim != 2 or stage.weight.shape[0] != before:
-            raise ValueError(f"weight of layer {i} must have {before} rows, got shape {stage.weight.shape}")
-        before = stage.weight.shape[1]
+        if stage.weight.ndim != 2 or stage.takes != before:
+            raise ValueError(f"layer {i} must take {before} numbers, got weights of shape {stage.weight.shape}")
+        before = stage.gives
         last = i == len(chain.stages) - 1
         if (stage.threshold is None) != last:
             raise ValueError(f"layer {i} must {'end in scores' if last else 'have thresholds'}")

@@ -2,18 +2,27 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import _check
-from .network import PackedNetwork, assembled
+from .layers import PackedLinear, PackedReal, PackedScores
 
 STATISTICS = "running_mean", "running_var"
 
 
-def from_classifier(classifier: Any) -> PackedNetwork:
-    """See `PackedNetwork.from_classifier`."""
+class Parts(NamedTuple):
+    """The arguments of a `PackedNetwork`."""
+
+    layers: tuple[PackedReal | PackedLinear, ...]
+    last: PackedScores
+    classes: Any
+    name: str
+
+
+def of_classifier(classifier: Any) -> Parts:
+    """The parts of `PackedNetwork.from_classifier`."""
     network = getattr(classifier, "network_", None)
     if network is None:
         raise ValueError(f"classifier must be a fitted BinaryNetworkClassifier, got {classifier!r}")
@@ -24,10 +33,10 @@ def from_classifier(classifier: Any) -> PackedNetwork:
         raise ValueError(f"classifier must have activations='binary', got {classifier.activations!r}")
     dense = [(layer.weight.astype(np.float64), _layer_terms(layer)) for layer in layers[:-1]]
     dense.append((layers[-1].weight, _layer_terms(layers[-1])))
-    return assembled(dense, real=True, scale=network.scale, classes=classifier.classes_, name="classifier")
+    return _assembled(dense, real=True, scale=network.scale, classes=classifier.classes_, name="classifier")
 
 
-def from_state_dict(
+def of_state_dict(
     arrays: Mapping[str, Any],
     *,
     order: Sequence[str] | None = None,
@@ -37,26 +46,8 @@ def from_state_dict(
     epsilon: float = 1e-5,
     classes: Any = None,
     name: str = "network",
-) -> PackedNetwork:
-    """A fully connected network from arrays named as in a PyTorch state dict; nothing of PyTorch is imported.
-
-    A module is what stands before the last dot of a name. One with a `weight` of two axes (outputs, inputs), and maybe
-    a `bias`, is a linear layer; one with `running_mean` and `running_var`, and maybe `weight` and `bias`, is batch
-    normalisation and belongs to the linear layer before it. Behind each but the last one stands the sign,
-    sign(0) = +1. Thresholds are those of float64 arithmetic, in which a float32 network need not round alike.
-
-    Arguments:
-        arrays: name -> array or tensor.
-        order: the modules in the order of the network; None: as they first appear.
-        latent: whether the weights of all but the last layer are latent ones, whose signs are meant (0 is +1).
-            Otherwise they must be -m_j and +m_j in output j.
-        signs: whether the first layer takes the signs of the inputs, not the inputs.
-        scale: inputs are divided by it, a power of 2.
-        epsilon: of batch normalisation, >= 0.
-        classes, name: as `PackedNetwork`.
-
-    Raises: ValueError naming the array.
-    """
+) -> Parts:
+    """The parts of `PackedNetwork.from_state_dict`."""
     modules = _modules(arrays, order)
     dense: list[tuple[Any, dict[str, Any]]] = []
     for module, entries in modules.items():
@@ -72,7 +63,7 @@ def from_state_dict(
         dense[:-1] = [(np.where(weight < 0, -1.0, 1.0), terms) for weight, terms in dense[:-1]]
     for _, terms in dense:
         terms.pop("normalised", None)
-    return assembled(dense, real=not signs, scale=scale, classes=classes, name=name)
+    return _assembled(dense, real=not signs, scale=scale, classes=classes, name=name)
 
 
 def natural(names: Iterable[str]) -> list[str]:
@@ -142,3 +133,19 @@ def _layer_terms(layer: Any) -> dict[str, Any]:
     if not wide.normalised:
         return {"shift": wide.shift}
     return {"mean": wide.mean, "factor": wide.gain / np.sqrt(wide.variance + EPSILON), "shift": wide.shift}
+
+
+def _assembled(
+    dense: Sequence[tuple[Any, dict[str, Any]]], *, real: bool, scale: float, classes: Any, name: str
+) -> Parts:
+    """The parts for fully connected layers: pairs of weights (inputs, outputs) and arguments of `folded`."""
+    hidden: list[PackedReal | PackedLinear] = []
+    for i, (weight, terms) in enumerate(dense[:-1]):
+        try:
+            if real and i == 0:
+                hidden.append(PackedReal.folded(weight, scale=scale, **terms))
+            else:
+                hidden.append(PackedLinear.folded(weight, **terms))
+        except ValueError as error:
+            raise ValueError(f"layer {i}: {error}") from None
+    return Parts(tuple(hidden), PackedScores.folded(dense[-1][0], **dense[-1][1]), classes, name)

@@ -1,24 +1,31 @@
-"""Convolutions of packed images: patches gathered bit by bit, then one product."""
+"""Convolutions of packed or real images: patches gathered, then one product."""
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
 from . import _arrays, _folding
-from .layers import _Dense
+from ._windows import Image, Padding, Pair, Windowed, counts
+from .layers import PackedReal, _Dense
 
-__all__ = ["PackedConv"]
+__all__ = ["PackedConv", "PackedRealConv"]
 
-Padding = Literal["valid", "same"]
-Pair = tuple[int, int]
+
+class _Windows(Windowed, _Dense):  # type: ignore[override]
+    """A convolution's rows are images, and its units the filters at every pixel of the output."""
+
+    @property
+    def gives(self) -> int:
+        """How many signs an output image has."""
+        return self.pixels * self.outputs
 
 
 @dataclass(frozen=True, eq=False)
-class PackedConv(_Dense):
+class PackedConv(_Windows):
     """A convolution from signs to signs; its rows are images (height, width, channels), channels fastest, packed.
 
     Output pixel (i, j) sees the rows i s - top ... i s - top + kh - 1 of the image, s the stride, and likewise columns
@@ -40,7 +47,7 @@ class PackedConv(_Dense):
     """
 
     words: _arrays.Words
-    image: tuple[int, int, int]
+    image: Image
     kernel: Pair
     thresholds: NDArray[np.int32]
     flips: NDArray[np.bool_]
@@ -48,19 +55,13 @@ class PackedConv(_Dense):
     padding: Padding = "valid"
 
     def __post_init__(self) -> None:
-        for name, length in (("image", 3), ("kernel", 2), ("stride", 2)):
-            object.__setattr__(self, name, _counts(name, getattr(self, name), length))
-        if self.padding not in ("valid", "same"):
-            raise ValueError(f"padding must be valid or same, got {self.padding!r}")
-        if self.padding == "valid" and (self.kernel[0] > self.image[0] or self.kernel[1] > self.image[1]):
-            raise ValueError(f"kernel must fit into the image {self.image} for valid padding, got {self.kernel}")
-        words = _arrays.words("words", self.words, _arrays.inputs(self.inputs, "the size of a patch"))
+        self.require(1)
+        words = _arrays.words("words", self.words, self.inputs)
         object.__setattr__(self, "words", words)
         object.__setattr__(self, "thresholds", _arrays.typed("thresholds", self.thresholds, np.int32, (len(words),)))
         object.__setattr__(self, "flips", _arrays.typed("flips", self.flips, np.bool_, (len(words),)))
         _arrays.reachable(self.thresholds, self.inputs)
-        _arrays.inputs(self.takes, "the size of an image")
-        _arrays.inputs(self.gives, "the size of the output")
+        self.require(len(words))
 
     @classmethod
     def folded(
@@ -78,67 +79,85 @@ class PackedConv(_Dense):
 
         The weights of filter j are -m_j and +m_j for one m_j > 0; image = (height, width). See `PackedLinear.folded`.
         """
-        x = _check.array("weight", weight, ndim=4)
-        words, magnitude = _arrays.split(x.reshape(-1, x.shape[3]))
-        a = _folding.affine(x.shape[3], magnitude, mean, factor, shift)
-        thresholds, flips = _folding.integers(a, x[..., 0].size)
-        size = _counts("image", image, 2)
-        return cls(
-            words, (size[0], size[1], x.shape[2]), x.shape[:2], thresholds.astype(np.int32), flips, stride, padding
-        )
-
-    @property
-    def inputs(self) -> int:  # type: ignore[override]
-        """How many signs a patch has."""
-        return self.kernel[0] * self.kernel[1] * self.image[2]
-
-    @property
-    def takes(self) -> int:
-        """How many signs an image has."""
-        return self.image[0] * self.image[1] * self.image[2]
-
-    @property
-    def gives(self) -> int:
-        """How many signs an output image has."""
-        return self.pixels * self.outputs
-
-    @property
-    def out(self) -> Pair:
-        """(height, width) of the output."""
-        h, w = (
-            (n - k) // s + 1 if self.padding == "valid" else -(-n // s)
-            for n, k, s in zip(self.image, self.kernel, self.stride, strict=False)
-        )
-        return h, w
-
-    @property
-    def pixels(self) -> int:
-        """How many pixels the output has."""
-        return self.out[0] * self.out[1]
-
-    @property
-    def before(self) -> Pair:
-        """(top, left): rows and columns of padding before the image."""
-        return (0, 0) if self.padding == "valid" else ((self.kernel[0] - 1) // 2, (self.kernel[1] - 1) // 2)
+        f = _Filters.of(weight, image)
+        a = _folding.affine(len(f.words), f.magnitude, mean, factor, shift)
+        thresholds, flips = _folding.integers(a, f.kernel[0] * f.kernel[1] * f.image[2])
+        return cls(f.words, f.image, f.kernel, thresholds.astype(np.int32), flips, stride, padding)
 
     @cached_property
     def local(self) -> NDArray[np.int32]:
         """Thresholds (pixels, filters) for products in which what lies outside the image counts as +1."""
-        rows, columns = (self._inside(axis).astype(np.int64) for axis in (0, 1))
+        rows, columns = (self.inside(axis).astype(np.int64) for axis in (0, 1))
         taps = self.signs.reshape(*self.kernel, self.image[2], self.outputs).sum(axis=2, dtype=np.int64)
         seen = np.einsum("ik,jl,kln->ijn", rows, columns, taps).reshape(self.pixels, self.outputs)
         local: NDArray[np.int32] = (self.thresholds + taps.sum(axis=(0, 1)) - seen).astype(np.int32)
         return local
 
-    def _inside(self, axis: int) -> NDArray[np.bool_]:
-        """(out, kernel) along one axis: whether the tap of the output pixel lies in the image."""
-        start = np.arange(self.out[axis])[:, None] * self.stride[axis] - self.before[axis]
-        at = start + np.arange(self.kernel[axis])
-        inside: NDArray[np.bool_] = (at >= 0) & (at < self.image[axis])
-        return inside
+
+@dataclass(frozen=True, eq=False)
+class PackedRealConv(_Windows):
+    """A first layer, from real or 8-bit images (height, width, channels), channels fastest, to signs.
+
+    Windows, stride and padding are those of `PackedConv`; what lies outside the image is 0. At each pixel of the output
+    the layer does what `PackedReal` does with the patch as its row: for uint8 the sums are exact, for other numbers
+    they are a float64 product.
+
+    Arguments:
+        words, image, kernel, stride, padding: as `PackedConv`.
+        thresholds, flips, scale: as `PackedReal`, one threshold a filter.
+
+    Raises: ValueError naming the argument.
+    """
+
+    words: _arrays.Words
+    image: Image
+    kernel: Pair
+    thresholds: NDArray[np.float64]
+    flips: NDArray[np.bool_]
+    scale: float = 1.0
+    stride: Pair = (1, 1)
+    padding: Padding = "valid"
+
+    def __post_init__(self) -> None:
+        self.require(1)
+        for name in ("words", "thresholds", "flips", "scale"):
+            object.__setattr__(self, name, getattr(self.patch, name))
+        self.require(self.outputs)
+
+    @classmethod
+    def folded(
+        cls,
+        weight: Any,
+        image: Pair,
+        *,
+        mean: Any = 0.0,
+        factor: Any = 1.0,
+        shift: Any = 0.0,
+        scale: float = 1.0,
+        stride: Pair = (1, 1),
+        padding: Padding = "valid",
+    ) -> "PackedRealConv":
+        """As `PackedConv.folded`, of images divided by `scale`, a power of 2."""
+        f = _Filters.of(weight, image)
+        a = _folding.affine(len(f.words), f.magnitude, mean, factor, shift)
+        return cls(f.words, f.image, f.kernel, *_folding.reals(a), scale, stride, padding)
+
+    @cached_property
+    def patch(self) -> PackedReal:
+        """The layer that a patch, as a row, goes through."""
+        return PackedReal(self.words, self.inputs, self.thresholds, self.flips, self.scale)
 
 
-def _counts(name: str, value: Any, length: int) -> tuple[int, ...]:
-    if isinstance(value, str | bytes) or not hasattr(value, "__len__") or len(value) != length:
-        raise ValueError(f"{name} must hold {length} integers, got {value!r}")
-    return tuple(_arrays.inputs(n, name) for n in value)
+class _Filters(NamedTuple):
+    """Weights (kh, kw, channels, filters), packed, and what they tell of a convolution."""
+
+    words: _arrays.Words
+    magnitude: NDArray[np.float64]
+    image: Image
+    kernel: Pair
+
+    @classmethod
+    def of(cls, weight: Any, image: Any) -> "_Filters":
+        x = _check.array("weight", weight, ndim=4)
+        h, w = counts("image", image, 2)
+        return cls(*_arrays.split(x.reshape(-1, x.shape[3])), (h, w, x.shape[2]), x.shape[:2])

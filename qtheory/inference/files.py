@@ -3,7 +3,8 @@
 The tensors are those of the layers, named `layers.0.words`, `layers.0.thresholds`, `layers.0.flips`, ...,
 `last.words` or `last.weight`, `last.mean`, `last.factor`, `last.shift`; words are U64, packed by output: input k is bit
 k % 64 of word k // 64, bit 1 stands for -1, bits beyond the last input are 0. The metadata say so, too: `format`,
-`version`, `bit_order`, `sign`, and, as JSON in `network`, the kind and sizes of each layer, the labels and the name.
+`version`, `bit_order`, `sign`, and, as JSON in `network`, the kind and sizes of each layer, the labels (with
+`class_type`, where they are of another type than JSON tells) and the name.
 """
 
 import json
@@ -15,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from .. import _check, _files
-from .convolution import PackedConv
+from . import _classes
+from .convolution import PackedConv, PackedRealConv
 from .layers import PackedLinear, PackedReal, PackedScores
 from .network import PackedNetwork
 
@@ -28,7 +30,10 @@ HEADER = {
     "bit_order": "little: input k is bit k % 64 of word k // 64",
     "sign": "bit 1 is -1, and sign(0) = +1",
 }
-KINDS: dict[str, Any] = {"linear": PackedLinear, "real": PackedReal, "convolution": PackedConv, "scores": PackedScores}
+KINDS: dict[str, Any] = {
+    "linear": PackedLinear, "real": PackedReal, "convolution": PackedConv, "real_convolution": PackedRealConv,
+    "scores": PackedScores,
+}  # fmt: skip
 ARRAYS = ("words", "weight", "thresholds", "flips", "mean", "factor", "shift")
 SETTINGS = ("inputs", "scale", "image", "kernel", "stride", "padding")
 TYPES = {"U64": np.uint64, "I32": np.int32, "F32": np.float32, "F64": np.float64, "BOOL": np.bool_}
@@ -53,7 +58,7 @@ def load(path: str | os.PathLike[str]) -> PackedNetwork:
 
 
 def dumps(network: PackedNetwork) -> bytes:
-    """The content of the network's file."""
+    """The content of the network's file. Raises: ValueError for labels of a type that it cannot hold."""
     from safetensors.numpy import save as serialized
 
     _check.instance("network", network, PackedNetwork, "PackedNetwork.from_classifier(classifier)")
@@ -65,7 +70,10 @@ def dumps(network: PackedNetwork) -> bytes:
         tensors |= {f"{name}.{part}": x for part, x in parts.items() if part in ARRAYS and x is not None}
         kind = next(k for k, c in KINDS.items() if type(layer) is c)
         described.append({"kind": kind} | {part: x for part, x in parts.items() if part in SETTINGS})
-    content = {"name": network.name, "classes": network.classes.tolist(), "layers": described}
+    kind, classes = _classes.described(network.classes)
+    content = {"name": network.name, "classes": classes, "layers": described}
+    if kind != "str" and np.array(classes).dtype != network.classes.dtype:
+        content["class_type"] = kind
     return _ordered(serialized(tensors, metadata=HEADER | {"network": json.dumps(content)}))
 
 
@@ -86,11 +94,7 @@ def loads(data: bytes) -> PackedNetwork:
     built = [_layer(name, described, tensors) for name, described in zip(names, layers, strict=True)]
     if tensors:
         raise ValueError(f"tensors must be of the layers described, got {sorted(tensors)[:4]} besides")
-    try:
-        classes = np.array(content.get("classes"))
-    except (ValueError, OverflowError):
-        raise ValueError("classes must be a list of labels of one kind") from None
-    return PackedNetwork(tuple(built[:-1]), built[-1], classes, str(content.get("name")))
+    return PackedNetwork(tuple(built[:-1]), built[-1], _labels(content), str(content.get("name")))
 
 
 def demo() -> PackedNetwork:
@@ -139,6 +143,16 @@ def _ordered(data: bytes) -> bytes:
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8 bytes
     return len(text).to_bytes(8, "little") + text + data[end:]
+
+
+def _labels(content: dict[str, Any]) -> Any:
+    try:
+        if "class_type" in content:
+            return _classes.restored(content["class_type"], content.get("classes"))
+        return np.array(content.get("classes"))
+    except (ValueError, OverflowError):
+        got = str(content.get("classes"))[:80]
+        raise ValueError(f"classes must be a list of labels of one kind, got {got}") from None
 
 
 def _layer(name: str, described: Any, tensors: dict[str, Any]) -> Any:

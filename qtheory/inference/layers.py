@@ -122,6 +122,7 @@ class PackedReal(_Dense):
 
     For uint8 x the sum is of integers, without rounding, by the bits of x; for other x it is a float64 product, whose
     rounding depends on the order of the sum, as in any float64 network. Both agree wherever the float64 sum is exact.
+    Rows are refused where |x / scale| exceeds half the largest float64 over `inputs`: no sum overflows, in any order.
 
     Arguments:
         words, inputs, flips: as `PackedLinear`.

@@ -1,26 +1,27 @@
 """Packed networks: a multilayer perceptron or convolutional network with +-1 weights and sign activations, in bits."""
 
 import math
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
-from ..core import packed_layers
-from .convolution import PackedConv
+from . import _sources
+from .convolution import PackedConv, PackedRealConv
 from .layers import PackedLinear, PackedReal, PackedScores
 from .plan import Plan
 
 __all__ = ["PackedNetwork"]
 
-Hidden = PackedReal | PackedLinear | PackedConv
-ROWS = 1024  # of a chunk
-SMALL = (1, 16, 128, ROWS)  # the batches that plans are kept for
+Hidden = PackedReal | PackedRealConv | PackedLinear | PackedConv
+SMALL = (1, 16, 128)  # the batches that plans are kept for; the last one serves all others
+
+SIGNED, REAL = ("int8", "float32", "float64"), ("uint8", "float64")  # inputs that are taken as they are
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +29,8 @@ class PackedNetwork:
     """Layers in bits, and scores after the last. It never changes, and any number of threads may use it at a time.
 
     Arguments:
-        layers: the hidden layers; only the first may be a `PackedReal`, which takes real or 8-bit inputs. Where it is
-            another, or there is none, the network takes the signs of its inputs, with sign(0) = +1.
+        layers: the hidden layers; only the first may be a `PackedReal` or a `PackedRealConv`, which take real or 8-bit
+            inputs. Where it is another, or there is none, the network takes the signs of its inputs, with sign(0) = +1.
         last: the scores.
         classes: labels (outputs,), different integers, finite reals, booleans or texts; None: 0, 1, ...
         name: shown to users.
@@ -41,7 +42,7 @@ class PackedNetwork:
     last: PackedScores
     classes: NDArray[Any] = None  # type: ignore[assignment]
     name: str = "network"
-    _plans: dict[int, "deque[Plan]"] = field(default_factory=dict, init=False, repr=False)
+    _plans: dict[int, Plan] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         layers = tuple(self.layers)
@@ -53,7 +54,6 @@ class PackedNetwork:
                 raise ValueError(f"layers must fit: layer {i} gives {before.gives}, the next one takes {after.takes}")
         object.__setattr__(self, "layers", layers)
         object.__setattr__(self, "classes", _labels(self.classes, self.last.outputs))
-        object.__setattr__(self, "_plans", {batch: deque() for batch in SMALL})
 
     @classmethod
     def from_classifier(cls, classifier: Any) -> "PackedNetwork":
@@ -61,16 +61,44 @@ class PackedNetwork:
 
         Raises: ValueError for one that is not fitted, or has other activations or hidden weights.
         """
-        from ._sources import from_classifier
-
-        return from_classifier(classifier)
+        return cls(*_sources.of_classifier(classifier))
 
     @classmethod
-    def from_state_dict(cls, arrays: Mapping[str, Any], **options: Any) -> "PackedNetwork":
-        """A network from a PyTorch state dict or other named arrays: see `qtheory.inference.from_state_dict`."""
-        from ._sources import from_state_dict
+    def from_state_dict(
+        cls,
+        arrays: Mapping[str, Any],
+        *,
+        order: Sequence[str] | None = None,
+        latent: bool = False,
+        signs: bool = False,
+        scale: float = 1.0,
+        epsilon: float = 1e-5,
+        classes: Any = None,
+        name: str = "network",
+    ) -> "PackedNetwork":
+        """A fully connected network from arrays named as in a PyTorch state dict; nothing of PyTorch is imported.
 
-        return from_state_dict(arrays, **options)
+        A module is what stands before the last dot of a name. One with a `weight` of two axes (outputs, inputs), and
+        maybe a `bias`, is a linear layer; one with `running_mean` and `running_var`, and maybe `weight` and `bias`, is
+        batch normalisation and belongs to the linear layer before it. Behind each but the last one stands the sign,
+        sign(0) = +1. Thresholds are those of float64 arithmetic, in which a float32 network need not round alike.
+
+        Arguments:
+            arrays: name -> array or tensor.
+            order: the modules in the order of the network; None: as they first appear.
+            latent: whether the weights of all but the last layer are latent ones, whose signs are meant (0 is +1).
+                Otherwise they must be -m_j and +m_j in output j.
+            signs: whether the first layer takes the signs of the inputs, not the inputs.
+            scale: inputs are divided by it, a power of 2.
+            epsilon: of batch normalisation, >= 0.
+            classes, name: as for the class.
+
+        Raises: ValueError naming the array.
+        """
+        parts = _sources.of_state_dict(
+            arrays, order=order, latent=latent, signs=signs, scale=scale, epsilon=epsilon, classes=classes, name=name
+        )
+        return cls(*parts)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -91,15 +119,11 @@ class PackedNetwork:
         """
         rows = self.rows(X)
         _check.count("threads", threads)
-        out = np.empty((len(rows), self.sizes[-1]))
+        out = np.empty((len(rows), self.last.outputs))
         if len(rows) == 0:
             return out
-        batch = next((b for b in SMALL if len(rows) <= b), ROWS)
-        plan = self._borrowed(batch, threads)
-        for i in range(0, len(rows), batch):
-            plan.run(rows[i : i + batch], out[i : i + batch])
-        if threads == 1:
-            self._plans[batch].append(plan)
+        if not self._plan(len(rows), threads).run(rows, out):
+            self.refuse(rows)
         return out
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
@@ -120,35 +144,48 @@ class PackedNetwork:
         return Plan(self, batch, threads=threads)
 
     def rows(self, X: Any) -> NDArray[Any]:
-        """X as C-contiguous rows (n, inputs) of uint8 or float64 (float32 where only signs count), checked."""
+        """X as C-contiguous rows (n, inputs) of uint8 or float64 (int8 or float32, too, where only signs count).
+
+        Raises: ValueError for another shape or dtype; numbers that are not finite are left to `Plan.run`.
+        """
+        inputs, signs, kept = self._takes
         x = np.asarray(X)
+        if x.dtype in kept and x.ndim == 2 and x.shape[1] == inputs and x.flags.c_contiguous:
+            return x
         if x.dtype.kind not in "biuf":
             raise ValueError(f"X must be an array of real numbers, got dtype {x.dtype}")
-        first = self.layers[0] if self.layers else self.last
-        inputs, signs = first.takes, not isinstance(first, PackedReal)
         if x.ndim < 2 or math.prod(x.shape[1:]) != inputs:
             raise ValueError(f"X must have {inputs} numbers a row, got shape {x.shape}")
         if signs and x.dtype.kind in "bu":
             raise ValueError(f"X must be of a signed type, of which this network takes the signs, got {x.dtype}")
-        kept = (np.float32, np.float64, np.int8) if signs else (np.uint8, np.float64)
         wanted = np.uint8 if x.dtype == np.bool_ else x.dtype if x.dtype in kept else np.float64
-        rows = np.ascontiguousarray(x.reshape(len(x), inputs), wanted)
-        if rows.dtype.kind == "f" and not packed_layers.all_finite(rows):
-            raise ValueError(f"X must be finite, got {int((~np.isfinite(rows)).sum())} NaN or infinite entries")
-        return rows
+        return np.ascontiguousarray(x.reshape(len(x), inputs), wanted)
+
+    @cached_property
+    def _takes(self) -> tuple[int, bool, tuple[np.dtype[Any], ...]]:
+        """The length of the rows, whether only their signs count, and the dtypes that are taken as they are."""
+        first = self.layers[0] if self.layers else self.last
+        signs = not isinstance(first, PackedReal | PackedRealConv)
+        return first.takes, signs, tuple(map(np.dtype, SIGNED if signs else REAL))
+
+    def refuse(self, rows: NDArray[Any]) -> NoReturn:
+        """Raise the ValueError for rows that are not finite."""
+        raise ValueError(f"X must be finite, got {int((~np.isfinite(rows)).sum())} NaN or infinite entries")
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_plans"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _plans={batch: deque() for batch in SMALL})
+        vars(self).update(state, _plans={})
 
-    def _borrowed(self, batch: int, threads: int) -> Plan:
-        """A plan that nobody else has: deque's methods are atomic."""
-        try:
-            return self._plans[batch].pop() if threads == 1 else Plan(self, batch, threads=threads)
-        except IndexError:
-            return Plan(self, batch)
+    def _plan(self, rows: int, threads: int) -> Plan:
+        """A plan that is kept for so many rows, or one for these threads."""
+        if threads > 1:
+            return Plan(self, rows, threads=threads)
+        batch = next((b for b in SMALL if rows <= b), SMALL[-1])
+        if batch not in self._plans:
+            self._plans.setdefault(batch, Plan(self, batch))
+        return self._plans[batch]
 
 
 def _labels(classes: Any, outputs: int) -> NDArray[Any]:
@@ -159,19 +196,3 @@ def _labels(classes: Any, outputs: int) -> NDArray[Any]:
         raise ValueError(f"classes must be finite, got {labels.tolist()}")
     labels.setflags(write=False)
     return labels
-
-
-def assembled(
-    dense: Sequence[tuple[Any, dict[str, Any]]], *, real: bool, scale: float, classes: Any, name: str
-) -> PackedNetwork:
-    """A network of fully connected layers: pairs of weights (inputs, outputs) and arguments of `folded`."""
-    hidden: list[Hidden] = []
-    for i, (weight, terms) in enumerate(dense[:-1]):
-        try:
-            if real and i == 0:
-                hidden.append(PackedReal.folded(weight, scale=scale, **terms))
-            else:
-                hidden.append(PackedLinear.folded(weight, **terms))
-        except ValueError as error:
-            raise ValueError(f"layer {i}: {error}") from None
-    return PackedNetwork(tuple(hidden), PackedScores.folded(dense[-1][0], **dense[-1][1]), classes, name)

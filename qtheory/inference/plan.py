@@ -1,186 +1,112 @@
-"""Networks laid out for batches of one size at most: every buffer is there before the first row comes."""
+"""Networks laid out for batches of one size at most: every buffer is there before the first row comes.
 
-from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol
+Behind the inputs a network is a program of `qtheory.core`, one compiled call for all its layers. Programs are made for
+each number of rows when it first comes, because the kernels depend on it.
+"""
+
+from collections import deque
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
-from ..core import bits, packed_layers, product
-from ._arrays import Words
-from .convolution import PackedConv
-from .layers import PackedLinear, PackedReal, PackedScores
-
-if TYPE_CHECKING:
-    from .network import PackedNetwork
+from ..core import packed_layers
+from ..core.workers import together
+from ._programs import Hidden, Programs
+from ._windows import Windowed
+from .layers import PackedScores
 
 __all__ = ["Plan"]
 
+PART, PIXELS = 128, 4096  # the most rows at a time, and output pixels: what they become stays in the cache
+
+FLOAT64 = np.dtype(np.float64)
+
+
+class Network(Protocol):
+    """What a plan takes of a `PackedNetwork`."""
+
+    @property
+    def layers(self) -> tuple[Hidden, ...]: ...
+    @property
+    def last(self) -> PackedScores: ...
+    def rows(self, X: Any) -> NDArray[Any]: ...
+    def refuse(self, rows: NDArray[Any]) -> NoReturn: ...
+    def labels(self, scores: NDArray[np.float64]) -> NDArray[Any]: ...
+
 
 class Plan:
-    """A network's buffers, for batches of up to `batch` rows. Threads may share a plan, and then take turns.
+    """A network's buffers, for batches of up to `batch` rows. Any number of threads may share a plan.
+
+    Each thread of those that come at a time has buffers of its own; they are kept for whoever comes next.
 
     Arguments:
         network: the `PackedNetwork`.
         batch: the most rows of a call, >= 1.
-        threads: of the packed products, >= 1; the result does not depend on it.
+        threads: that share the rows of large batches, >= 1; the result does not depend on it.
     """
 
-    def __init__(self, network: "PackedNetwork", batch: int, *, threads: int = 1) -> None:
+    def __init__(self, network: Network, batch: int, *, threads: int = 1) -> None:
         self.network = network
         self.batch = _check.count("batch", batch)
         self.threads = _check.count("threads", threads)
-        first = network.layers[0] if network.layers else network.last
-        self._stages: list[Any] = [] if isinstance(first, PackedReal) else [_Signs(first.takes, self.batch)]
-        self._stages += [_stage(layer, self.batch, self.threads) for layer in network.layers]
-        self._last = _Scores(network.last, self.batch, self.threads)
-        self._lock = Lock()
+        pixels = max((layer.pixels for layer in network.layers if isinstance(layer, Windowed)), default=1)
+        self._part = max(1, min(self.batch, PART, PIXELS // pixels))
+        self._free = deque([self._programs()])  # its methods are atomic
 
     def scores(self, X: Any, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """The scores (n, outputs) float64 of rows X (n, inputs), n <= batch, in `out` where it is given."""
         rows = self.network.rows(X)
-        if len(rows) > self.batch:
-            raise ValueError(f"X must have at most {self.batch} rows, got {len(rows)}")
-        shape = (len(rows), self.network.sizes[-1])
-        if out is None:
-            out = np.empty(shape)
-        elif not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != np.float64:
-            got = f"{getattr(out, 'shape', None)}, {getattr(out, 'dtype', type(out).__name__)}"
-            raise ValueError(f"out must be float64 of shape {shape}, got {got}")
-        elif not (out.flags.c_contiguous and out.flags.writeable):
-            raise ValueError("out must be C-contiguous and writable, got an array that is not")
-        with self._lock:
-            self.run(rows, out)
+        shape = len(rows), self.network.last.outputs
+        if shape[0] > self.batch:
+            raise ValueError(f"X must have at most {self.batch} rows, got {shape[0]}")
+        out = np.empty(shape) if out is None else _checked(out, shape)
+        if not self.run(rows, out):
+            self.network.refuse(rows)
         return out
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The labels (n,) of the highest scores, the first of several."""
         return self.network.labels(self.scores(X))
 
-    def run(self, rows: NDArray[Any], out: NDArray[np.float64]) -> None:
-        """Overwrite out with the scores of checked rows; for one thread at a time."""
-        m, h = len(rows), rows
-        for stage in self._stages:
-            h = stage(h, m)
-        self._last(h, m, out)
+    def run(self, rows: NDArray[Any], out: NDArray[np.float64]) -> bool:
+        """Overwrite out with the scores of any number of rows from `PackedNetwork.rows`.
+
+        False, and nothing, where the rows are not finite.
+        """
+        if len(rows) > self._part:
+            return self._in_parts(rows, out)
+        try:
+            programs = self._free.pop()
+        except IndexError:
+            programs = self._programs()
+        finite = programs(rows, out)
+        self._free.append(programs)
+        return finite
+
+    def _in_parts(self, rows: NDArray[Any], out: NDArray[np.float64]) -> bool:
+        if rows.dtype.kind == "f" and not packed_layers.all_finite(rows):
+            return False
+        part = self._part
+        starts = iter(range(0, len(rows), part))
+
+        def work(_: int) -> None:
+            for i in starts:  # whoever is free takes the next
+                self.run(rows[i : i + part], out[i : i + part])
+
+        together(work, range(min(self.threads, -(-len(rows) // part))))
+        return True
+
+    def _programs(self) -> Programs:
+        return Programs(self.network.layers, self.network.last, self._part)
 
 
-class _Stage(Protocol):
-    """One step: from rows to rows; what it returns is its own buffer, good until the next call."""
-
-    def __call__(self, rows: Any, m: int) -> Any: ...
-
-
-class _Product:
-    """Rows of bits times a layer's packed weights, into a buffer (batch, outputs or words) of the type of `out`."""
-
-    def __init__(self, layer: Any, batch: int, threads: int, out: str) -> None:
-        self.layer, self.threads, self.kind = layer, threads, product.KINDS[out]
-        self.limits = layer.limits if out == "bits" else layer.unlimited
-        columns = bits.width(layer.outputs) if out == "bits" else layer.outputs
-        self.buffer = np.empty((batch, columns), product.DTYPES[out])
-        self._bytes = self.buffer.view(np.uint8)
-
-    def __call__(self, rows: Words, m: int) -> NDArray[Any]:
-        layer = self.layer
-        kernel = product.choose(m, layer.outputs, layer.inputs)
-        product.run(kernel, rows, layer.prepared, self.kind, self.limits, self._bytes[:m], self.threads)
-        return self.buffer[:m]
-
-
-class _Signs:
-    """Inputs to bits."""
-
-    def __init__(self, inputs: int, batch: int) -> None:
-        self.words = np.empty((batch, bits.width(inputs)), np.uint64)
-
-    def __call__(self, rows: NDArray[Any], m: int) -> Words:
-        bits.pack_into(rows, self.words[:m])
-        return self.words[:m]
-
-
-class _Real:
-    """Real or 8-bit inputs to bits; the planes of the latter take buffers from the first of their calls on."""
-
-    def __init__(self, layer: PackedReal, batch: int, threads: int) -> None:
-        self.layer, self.batch, self.threads = layer, batch, threads
-        self.words = np.empty((batch, bits.width(layer.outputs)), np.uint64)
-        self.real: tuple[NDArray[np.float64], ...] = ()
-        self.eight: tuple[Any, ...] = ()
-
-    def __call__(self, rows: NDArray[Any], m: int) -> Words:
-        thresholds, z = self._eight(rows, m) if rows.dtype == np.uint8 else self._real(rows, m)
-        packed_layers.below_into(z, thresholds[None], self.layer.flipped, self.words[:m])
-        return self.words[:m]
-
-    def _real(self, rows: NDArray[Any], m: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        if not self.real:
-            self.real = np.empty((self.batch, self.layer.inputs)), np.empty((self.batch, self.layer.outputs))
-        x, z = (buffer[:m] for buffer in self.real)
-        np.divide(rows, self.layer.scale, out=x)
-        np.matmul(x, self.layer.dense, out=z)
-        return self.layer.thresholds, z
-
-    def _eight(self, rows: NDArray[np.uint8], m: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        layer = self.layer
-        if not self.eight:
-            size = packed_layers.PLANES * self.batch
-            planes = np.empty((size, bits.width(layer.inputs)), np.uint64)
-            products = _Product(layer, size, self.threads, "int16" if layer.inputs < 2**15 else "int32")
-            self.eight = planes, products, np.empty((self.batch, layer.outputs), np.int64)
-        planes, products, z = self.eight
-        used = packed_layers.PLANES * m
-        packed_layers.planes_into(rows, planes[:used])
-        packed_layers.from_planes_into(products(planes[:used], used), layer.totals, z[:m])
-        return layer.whole, z[:m]
-
-
-class _Conv:
-    """Bits to bits, by patches."""
-
-    def __init__(self, layer: PackedConv, batch: int, threads: int) -> None:
-        self.layer, self.threads, size = layer, threads, batch * layer.pixels
-        self.patches = np.empty((size, bits.width(layer.inputs)), np.uint64)
-        self.product = _Product(layer, size, threads, "bits" if layer.padding == "valid" else "int32")
-        self.pieces = np.empty((size, bits.width(layer.outputs)), np.uint64)
-        self.words = np.empty((batch, bits.width(layer.gives)), np.uint64)
-
-    def __call__(self, rows: Words, m: int) -> Words:
-        layer, n, out = self.layer, m * self.layer.pixels, self.words[:m]
-        packed_layers.patches_into(
-            rows, layer.image, layer.kernel, layer.before, layer.stride, layer.out, self.patches[:n]
-        )
-        packed_layers.join_into(self._pieces(self.patches[:n], n), layer.outputs, out)
-        return out
-
-    def _pieces(self, patches: Words, n: int) -> Words:
-        """One row an output pixel."""
-        z = self.product(patches, n)
-        if self.layer.padding == "valid":
-            return z
-        packed_layers.below_into(z, self.layer.local, self.layer.flipped, self.pieces[:n])
-        return self.pieces[:n]
-
-
-class _Scores:
-    """Bits to scores."""
-
-    def __init__(self, layer: PackedScores, batch: int, threads: int) -> None:
-        self.layer = layer
-        self.z = np.empty((batch, layer.outputs))
-        self.product = _Product(layer, batch, threads, "int32") if layer.words is not None else None
-
-    def __call__(self, rows: Words, m: int, out: NDArray[np.float64]) -> None:
-        layer, z = self.layer, self.z[:m]
-        if self.product is not None:
-            packed_layers.affine_into(self.product(rows, m), layer.mean, layer.factor, layer.shift, out)
-        else:
-            packed_layers.sums_into(rows, layer.real, z)
-            packed_layers.affine_into(z, layer.mean, layer.factor, layer.shift, out)
-
-
-def _stage(layer: PackedReal | PackedLinear | PackedConv, batch: int, threads: int) -> _Stage:
-    if isinstance(layer, PackedLinear):
-        return _Product(layer, batch, threads, "bits")
-    return (_Real if isinstance(layer, PackedReal) else _Conv)(layer, batch, threads)  # type: ignore[arg-type]
+def _checked(out: Any, shape: tuple[int, int]) -> NDArray[np.float64]:
+    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != FLOAT64:
+        got = f"{getattr(out, 'shape', None)}, {getattr(out, 'dtype', type(out).__name__)}"
+        raise ValueError(f"out must be float64 of shape {shape}, got {got}")
+    flags = out.flags
+    if not (flags.c_contiguous and flags.writeable):
+        raise ValueError("out must be C-contiguous and writable, got an array that is not")
+    return out

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .._check import Vector, instance
+from . import _mirror
 from ._levels import Levels, number
 
 
@@ -142,28 +143,20 @@ class Surrogate:
     @cached_property
     def alphas(self) -> Vector:
         """(n + 1,): the harmonic mean of the slope over each bin. ValueError where the slope is not positive."""
-        from . import _mirror
-
         return _mirror.alphas(self)
 
     @cached_property
     def alpha(self) -> float:
         """α, the harmonic mean of the slope over a bin. ValueError where the slope is not positive."""
-        from . import _mirror
-
         return _mirror.alpha(self)
 
     def mirror(self, w: Any) -> Vector:
         """M(w), any shape. ValueError where the slope is not positive, or M(w) is beyond the floating-point numbers."""
-        from . import _mirror
-
         return _mirror.mirror(self, number("w", w))
 
     def mirror_inverse(self, u: Any) -> Vector:
         """The w with M(w) = u, any shape: in closed form, else by bracketed Newton steps until |M(w) - u| is within
         `tolerance` and the rounding of M, or w cannot be told from its neighbours."""
-        from . import _mirror
-
         return _mirror.inverse(self, number("u", u))
 
     # The compiled core

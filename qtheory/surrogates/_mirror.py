@@ -1,18 +1,32 @@
 """Mirror maps: M(w) = b + α ∫_b^w ds / slope(s), with b the boundary of the bin of w that is nearest to w."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from .._check import Vector
-
-if TYPE_CHECKING:
-    from ._base import Surrogate
+from ._levels import Levels
 
 _EPS = float(np.finfo(float).eps)
 _ROUNDS = 400  # a round halves the step or the bracket; the numbers of a bin allow for no more
 _DOUBLINGS = 1100  # roughly from the least to the greatest floating-point number
 _FIRST = 2.0**-10  # where the search in an unbounded bin begins, in units of |u - b|, or of a gap
+
+
+class Slope(Protocol):
+    """What a mirror map takes of a `Surrogate`."""
+
+    @property
+    def levels(self) -> Levels: ...
+    @property
+    def cyclical(self) -> bool: ...
+    @property
+    def alpha(self) -> float: ...
+    @property
+    def alphas(self) -> Vector: ...
+    def _slope(self, w: Vector) -> Vector: ...
+    def _primitive(self, w: Vector) -> Vector: ...
+    def _unprimitive(self, v: Vector) -> Vector | None: ...
 
 
 class Frame(NamedTuple):
@@ -31,7 +45,7 @@ class Frame(NamedTuple):
         return Frame(self.low[i], self.high[i], self.alpha[i])
 
 
-def alphas(s: "Surrogate") -> Vector:
+def alphas(s: Slope) -> Vector:
     """(n + 1,): α of every bin; see `Surrogate`."""
     boundaries = s.levels.boundaries
     if s.cyclical:
@@ -43,7 +57,7 @@ def alphas(s: "Surrogate") -> Vector:
     return np.concatenate([inner[:1], inner, inner[-1:]])
 
 
-def alpha(s: "Surrogate") -> float:
+def alpha(s: Slope) -> float:
     """α; see `Surrogate`."""
     boundaries, delta = s.levels.boundaries, s.levels.delta
     if s.cyclical and delta is not None:
@@ -57,7 +71,7 @@ def alpha(s: "Surrogate") -> float:
     return float(width / _positive(np.diff(s._primitive(ends)), s)[0])
 
 
-def mirror(s: "Surrogate", w: Vector) -> Vector:
+def mirror(s: Slope, w: Vector) -> Vector:
     """M(w): inside the bin of w, always, whatever the rounding."""
     value = _value(s, _frame(s, w), w)
     if not np.isfinite(value).all():
@@ -66,7 +80,7 @@ def mirror(s: "Surrogate", w: Vector) -> Vector:
     return value[()] if np.ndim(value) == 0 else value
 
 
-def inverse(s: "Surrogate", u: Vector) -> Vector:
+def inverse(s: Slope, u: Vector) -> Vector:
     """The w with M(w) = u; M fixes boundaries, so the bin of w is the bin of u."""
     frame = _frame(s, u)
     anchor = frame.anchor(u)
@@ -81,32 +95,32 @@ def _below(high: Vector) -> Vector:
     return np.where(np.isposinf(high), np.inf, np.nextafter(high, -np.inf))
 
 
-def _value(s: "Surrogate", frame: Frame, w: Vector) -> Vector:
+def _value(s: Slope, frame: Frame, w: Vector) -> Vector:
     anchor = frame.anchor(w)
     with np.errstate(over="ignore", invalid="ignore"):
         value = anchor + frame.alpha * _integral(s, anchor, w)
     return np.clip(value, frame.low, _below(frame.high))
 
 
-def _integral(s: "Surrogate", anchor: Vector, w: Vector) -> Vector:
+def _integral(s: Slope, anchor: Vector, w: Vector) -> Vector:
     if s.cyclical:  # one period around the first boundary stands for all
         first = s.levels.boundaries[:1]
         return s._primitive(first[0] + (w - anchor)) - s._primitive(first)[0]
     return s._primitive(w) - s._primitive(anchor)
 
 
-def _frame(s: "Surrogate", w: Vector) -> Frame:
+def _frame(s: Slope, w: Vector) -> Frame:
     low, high = _lattice(s, w) if s.cyclical else _bins(s, w)
     return Frame(low, high, s.alphas[s.levels.index(w)])
 
 
-def _bins(s: "Surrogate", w: Vector) -> tuple[Vector, Vector]:
+def _bins(s: Slope, w: Vector) -> tuple[Vector, Vector]:
     ends = np.concatenate([[-np.inf], s.levels.boundaries, [np.inf]])
     i = s.levels.index(w)
     return ends[i], ends[i + 1]
 
 
-def _lattice(s: "Surrogate", w: Vector) -> tuple[Vector, Vector]:
+def _lattice(s: Slope, w: Vector) -> tuple[Vector, Vector]:
     """The bins of the grid that goes on without end; within the levels its boundaries are the levels' own."""
     boundaries, delta = s.levels.boundaries, s.levels.delta
     assert delta is not None
@@ -121,7 +135,7 @@ def _lattice(s: "Surrogate", w: Vector) -> tuple[Vector, Vector]:
     return end(k), end(k + 1)
 
 
-def _newton(s: "Surrogate", frame: Frame, u: Vector) -> Vector:
+def _newton(s: Slope, frame: Frame, u: Vector) -> Vector:
     """Newton steps that stay in the bracket and halve; else bisection. Weights that are solved are left alone."""
     shape, u = np.shape(u), np.ravel(u)
     frame = Frame(*map(np.ravel, frame))
@@ -146,7 +160,7 @@ def _newton(s: "Surrogate", frame: Frame, u: Vector) -> Vector:
     return w.reshape(shape)
 
 
-def _bracket(s: "Surrogate", frame: Frame, u: Vector) -> tuple[Vector, Vector]:
+def _bracket(s: Slope, frame: Frame, u: Vector) -> tuple[Vector, Vector]:
     """Ends of an interval that holds the solution: those of a bounded bin; from the boundary on in an open one."""
     anchor = frame.anchor(u)
     far = np.minimum(np.abs(u - anchor), s.levels.gaps.min()) * _FIRST
@@ -162,7 +176,7 @@ def _bracket(s: "Surrogate", frame: Frame, u: Vector) -> tuple[Vector, Vector]:
     return low, np.where(above, end, _below(frame.high))
 
 
-def _positive(x: Vector, s: "Surrogate") -> Vector:
+def _positive(x: Vector, s: Slope) -> Vector:
     if not (np.isfinite(x) & (x > 0)).all():
         raise ValueError(f"the integral of 1 / slope over a bin must be finite, got {x!r} for {s!r}")
     return x

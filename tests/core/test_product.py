@@ -217,6 +217,7 @@ BAD = {
     "words must be 0 beyond bit 100": {"words": np.full((3, 2), 2**64 - 1, np.uint64)},
     "out must be one of": {"out": "int8"},
     "threads must be": {"threads": 0},
+    "threads must be an integer": {"threads": True},
     "kernel must be": {"kernel": "fast"},
     "buffer must be an array of shape": {"buffer": np.zeros((3, 4), np.int32)},
     "buffer must be C-contiguous": {"buffer": np.zeros((5, 3), np.int32).T},

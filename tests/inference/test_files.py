@@ -16,12 +16,15 @@ from qtheory.inference import (
     PackedLinear,
     PackedNetwork,
     PackedReal,
+    PackedRealConv,
     PackedScores,
     dumps,
     load,
     loads,
     save,
 )
+
+KINDS = ["real", "signs", "images"]
 
 
 def sample(kind):
@@ -31,6 +34,9 @@ def sample(kind):
     def signs(*shape):
         return rng.choice([-1.0, 1.0], shape)
 
+    if kind == "images":
+        first = PackedRealConv.folded(signs(2, 3, 2, 4), (4, 5), padding="same", stride=(1, 2), mean=0.3, scale=2.0)
+        return PackedNetwork((first,), PackedScores.folded(signs(48, 3)), np.array([1, 5, 2], np.int16))
     if kind == "real":
         layers = (
             PackedReal.folded(
@@ -43,8 +49,8 @@ def sample(kind):
     return PackedNetwork(layers, PackedScores.folded(signs(48, 3), factor=0.25), [0.5, 1.5, -2.0])
 
 
-each_kind = pytest.mark.parametrize("kind", ["real", "signs"])
-FILES = {kind: dumps(sample(kind)) for kind in ("real", "signs")}
+each_kind = pytest.mark.parametrize("kind", KINDS)
+FILES = {kind: dumps(sample(kind)) for kind in KINDS}
 
 
 def inputs(network):
@@ -64,6 +70,7 @@ def test_what_was_saved_comes_back(kind, tmp_path):
     for (name, a), (other, b) in zip(arrays(network), arrays(again), strict=True):
         assert name == other and np.array_equal(a, b) and getattr(a, "dtype", None) == getattr(b, "dtype", None)
     assert (again.name, again.classes.tolist()) == (network.name, network.classes.tolist())
+    assert again.classes.dtype == network.classes.dtype
     np.testing.assert_array_equal(again.scores(inputs(network)), network.scores(inputs(network)))
     assert path.read_bytes() == dumps(again) == FILES[kind]
     assert [p.name for p in tmp_path.iterdir()] == ["model.safetensors"]
@@ -206,6 +213,10 @@ PADDED = bits.pack(np.ones((70, 5))) | np.uint64(1 << 5)
         ({"network": lambda c: c.update(classes=[1, [2]])}, "classes must be"),
         ({"network": lambda c: c.update(classes=[float("nan"), 1.0])}, "classes must be"),
         ({"network": lambda c: c.pop("classes")}, "classes must be"),
+        ({"network": lambda c: c.update(classes=[1, 300], class_type="int8")}, "classes must be"),
+        ({"network": lambda c: c.update(classes=[1, 2.5], class_type="int8")}, "classes must be"),
+        ({"network": lambda c: c.update(class_type="object")}, "classes must be"),
+        ({"network": lambda c: c.update(class_type=["int8"])}, "classes must be"),
     ],
 )
 def test_a_file_that_disagrees_is_refused(change, message):
@@ -219,6 +230,33 @@ def test_booleans_are_zero_or_one():
     at = end + json.loads(data[8:end])["layers.0.flips"]["data_offsets"][0]
     with pytest.raises(ValueError, match="booleans"):
         loads(data[:at] + b"\x02" + data[at + 1 :])
+
+
+LABELS = [
+    *(
+        np.array([0, 1], kind)
+        for kind in ("int8", "int16", "int64", "uint8", "uint64", "float16", "float32", "float64")
+    ),
+    np.array([2**64 - 1, 3], np.uint64),
+    np.array([0.1, -2.5], np.float32),
+    np.array([True, False]),
+    np.array(["a", "two words"]),
+]
+
+
+@pytest.mark.parametrize("classes", LABELS, ids=lambda c: f"{c.dtype}")
+def test_labels_keep_their_type(classes):
+    network = PackedNetwork((), PackedScores.folded(np.ones((3, 2))), classes)
+    again = loads(dumps(network)).classes
+    assert again.dtype == classes.dtype
+    np.testing.assert_array_equal(again, classes)
+
+
+@pytest.mark.skipif(np.longdouble(0).nbytes == 8, reason="longdouble is float64 here")
+def test_labels_that_no_file_holds_are_refused():
+    network = PackedNetwork((), PackedScores.folded(np.ones((3, 2))), np.array([1, 2], np.longdouble))
+    with pytest.raises(ValueError, match=r"classes must be of a type among .* to be in a file, got "):
+        dumps(network)
 
 
 def test_the_path_is_named(tmp_path):
