@@ -1,4 +1,4 @@
-"""The command line: qtheory list | show | verify | pack | predict | bench."""
+"""The command line: qtheory list | show | verify | tightness | certify | pack | predict | bench."""
 
 import json
 import sys
@@ -91,6 +91,69 @@ def verify(
     else:
         report.print_run(run, [path, *figures])
     sys.exit(INTERRUPTED if run.interrupted else UNEXPECTED if run.unexpected() else 0)
+
+
+@main.command()
+@click.option("--only", multiple=True, metavar="THEOREM", help="A theorem or a paper; repeatable.  [default: all]")
+@click.option("--horizons", default="2,5,10", show_default=True, metavar="T,...", help="Numbers of points w_1 .. w_T.")
+@click.option("--kappa", default="0,0.1", show_default=True, metavar="K,...", help="sqrt(d) Δ, in units where D = 1.")
+@click.option("--c", "c", type=float, default=1.0, show_default=True, help="Of the schedule c / sqrt(t).")
+@click.option("--measure", type=click.Choice(["average point", "average value"]), default="average point", help="Of F.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("results"), help="Folder for the results.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON instead of a table.")
+def tightness(
+    only: tuple[str, ...], horizons: str, kappa: str, c: float, measure: str, out: Path, as_json: bool
+) -> None:
+    """Compare bounds with worst cases: hardest run <= semidefinite value <= bound.
+
+    Exit code 0: all are in order. 1: some are not, or were not solved. 2: unusable input.
+    """
+    from . import report
+    from . import tightness as sandwich
+    from .verify import prepare
+
+    times, sizes = sandwich.numbers("horizons", horizons, int), sandwich.numbers("kappa", kappa, float)
+    sandwich.plan(only, horizons=times, kappas=sizes)
+    prepare(out)
+    with report.progress_bar(quiet=as_json) as progress:
+        rows = sandwich.tightness(only, horizons=times, kappas=sizes, c=c, measure=measure, progress=progress)
+    path, wrong = sandwich.write(rows, out), sandwich.complaints(rows)
+    if as_json:
+        click.echo(json.dumps([row.to_json() for row in rows], ensure_ascii=False))
+    else:
+        report.console().print(sandwich.table(rows), *wrong, sandwich.LEGEND, f"written: {path}", sep="\n")
+    sys.exit(UNEXPECTED if wrong else 0)
+
+
+@main.command()
+@click.argument("theorem")
+@click.option("--horizon", type=int, required=True, metavar="T", help="Number of points w_1 .. w_T.")
+@click.option("--kappa", type=float, default=0.0, show_default=True, help="sqrt(d) Δ, in units where D = 1 or mu = 1.")
+@click.option("--c", "c", type=float, default=1.0, show_default=True, help="Of the schedule c / sqrt(t).")
+@click.option("--measure", default="average point", show_default=True, help='Or "average value", "last", "best".')
+@click.option("--patience", type=float, default=300.0, show_default=True, help="Seconds that the solver may take.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("results"), help="Folder for the certificate.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+def certify(
+    theorem: str, horizon: int, kappa: float, c: float, measure: str, patience: float, out: Path, as_json: bool
+) -> None:
+    """Prove a convex theorem's exact worst case for one horizon, and write the proof.
+
+    The value is certified in exact arithmetic; `python -m qtheory.worst_case.checker FILE` verifies the file again.
+    """
+    from .theorems import find
+    from .verify import prepare
+    from .worst_case import _commands
+
+    claim, *others = find(theorem)
+    if others:
+        raise ValueError(f"theorem must be one theorem, such as {claim.id}, got {theorem!r}")
+    program, bound = _commands.stated(claim, horizon, kappa=kappa, c=c, measure=measure)
+    prepare(out)
+    path = out / f"{claim.id.replace('/', '_')}_T{horizon}_kappa{kappa:g}_c{c:g}_{measure.replace(' ', '_')}.json"
+    said = {"id": claim.id, "horizon": horizon, "kappa": kappa, "c": c, "measure": measure, "bound": bound}
+    said |= _commands.certified(program, path, patience=patience, quiet=as_json)
+    click.echo(json.dumps(said, ensure_ascii=False) if as_json else _commands.lines(said))
 
 
 @main.command()

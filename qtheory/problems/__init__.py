@@ -2,6 +2,7 @@
 
 from ._base import Constants, Known, Problem, Separable
 from .coupled import CubicPerturbed, CustomProblem, DenseQuadratic
+from .interpolant import Interpolant
 from .ising import Ising
 from .linear_models import LeastSquares, LogisticRegression
 from .noise import Finite, FromCdf, Gaussian, Noise, NoNoise, OneBit, Rademacher
@@ -10,6 +11,6 @@ from .separable import AbsoluteValue, Linear, SeparableQuadratic
 
 __all__ = [
     "AbsoluteValue", "Constants", "CubicPerturbed", "CustomProblem", "DenseQuadratic", "Finite", "FromCdf", "Gaussian",
-    "Ising", "Known", "LeastSquares", "Linear", "LogisticRegression", "NoNoise", "Noise", "OneBit",
+    "Interpolant", "Ising", "Known", "LeastSquares", "Linear", "LogisticRegression", "NoNoise", "Noise", "OneBit",
     "PiecewiseQuadratic", "Problem", "Rademacher", "Separable", "SeparableQuadratic",
 ]  # fmt: skip

@@ -1,9 +1,10 @@
 """Vectors that are not known yet, and what is linear in their inner products: exact, in rational numbers."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 
@@ -14,42 +15,84 @@ Key = tuple[int, ...]  # (): the number 1; (k,): function value k; (i, j), i <= 
 
 def rational(name: str, value: Any, *, above: float | None = None, least: float | None = None) -> Fraction:
     """A real number as the fraction that it prints as: 0.1 is 1/10. Fractions and integers stay what they are."""
-    if isinstance(value, Fraction | int | np.integer) and not isinstance(value, bool):
-        _check.number(name, float(value), above=above, least=least)
+    if isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} must be a real number, got {value!r}")
+    if isinstance(value, Fraction | int | np.integer):
+        _check.number(name, value, above=above, least=least)
         return Fraction(int(value)) if isinstance(value, np.integer) else Fraction(value)
     return Fraction(repr(_check.number(name, value, above=above, least=least)))
 
 
-@dataclass(frozen=True, eq=False)
-class Vector:
+class _Combination:
+    """Rational coefficients by keys, as integers over one denominator: sums of many are then sums of integers."""
+
+    def __init__(self, terms: Mapping[Any, Fraction]) -> None:
+        self.over = math.lcm(*(a.denominator for a in terms.values()))
+        self.parts = {key: a.numerator * (self.over // a.denominator) for key, a in terms.items() if a}
+
+    @classmethod
+    def _of(cls, parts: dict[Any, int], over: int) -> Self:
+        new = cls.__new__(cls)
+        new.parts, new.over = parts, over
+        return new
+
+    @cached_property
+    def terms(self) -> Mapping[Any, Fraction]:
+        """The coefficients that are not zero."""
+        return {key: Fraction(a, self.over) for key, a in self.parts.items()}
+
+    def floats(self) -> Mapping[Any, float]:
+        """The same, to the nearest float64 each."""
+        return {key: a / self.over for key, a in self.parts.items()}
+
+    def _plus(self, other: "_Combination", sign: int) -> Self:
+        over = math.lcm(self.over, other.over)
+        a, b = over // self.over, sign * (over // other.over)
+        total = dict(self.parts) if a == 1 else {key: a * part for key, part in self.parts.items()}
+        for key, part in other.parts.items():
+            found = total.get(key, 0) + b * part
+            if found:
+                total[key] = found
+            else:
+                total.pop(key, None)
+        return self._of(total, over)
+
+    def __rmul__(self, factor: Fraction | int) -> Self:
+        p, q = factor.numerator, factor.denominator
+        return self._of({key: p * a for key, a in self.parts.items()} if p else {}, q * self.over)
+
+
+class Vector(_Combination):
     """A combination of unknown vectors: coefficients by their indices."""
 
-    terms: Mapping[int, Fraction]
-
     def __add__(self, other: "Vector") -> "Vector":
-        return Vector(_sum(self.terms, other.terms))
+        return self._plus(other, 1)
 
     def __sub__(self, other: "Vector") -> "Vector":
-        return self + -1 * other
-
-    def __rmul__(self, factor: Fraction | int) -> "Vector":
-        return Vector({i: factor * a for i, a in self.terms.items() if factor})
+        return self._plus(other, -1)
 
     def __matmul__(self, other: "Vector") -> "Expression":
         """The inner product, in expectation."""
-        terms: dict[Key, Fraction] = {}
-        for i, a in self.terms.items():
-            for j, b in other.terms.items():
+        products: dict[Key, int] = {}
+        for i, a in self.parts.items():
+            for j, b in other.parts.items():
                 key = (i, j) if i <= j else (j, i)
-                terms[key] = terms.get(key, Fraction(0)) + a * b
-        return Expression({key: a for key, a in terms.items() if a})
+                products[key] = products.get(key, 0) + a * b
+        return Expression._of({key: a for key, a in products.items() if a}, self.over * other.over)
+
+    def squared(self) -> "Expression":
+        """The inner product with itself."""
+        items = sorted(self.parts.items())
+        products: dict[Key, int] = {}
+        for k, (i, a) in enumerate(items):
+            products[i, i] = a * a
+            for j, b in items[k + 1 :]:
+                products[i, j] = 2 * a * b
+        return Expression._of(products, self.over**2)
 
 
-@dataclass(frozen=True, eq=False)
-class Expression:
+class Expression(_Combination):
     """A number that is linear in function values and inner products: coefficients by `Key`."""
-
-    terms: Mapping[Key, Fraction]
 
     @classmethod
     def of(cls, value: "Expression | Fraction | int") -> "Expression":
@@ -57,26 +100,18 @@ class Expression:
         return value if isinstance(value, Expression) else cls({(): Fraction(value)} if value else {})
 
     def __add__(self, other: "Expression | Fraction | int") -> "Expression":
-        return Expression(_sum(self.terms, Expression.of(other).terms))
+        return self._plus(Expression.of(other), 1)
 
     def __sub__(self, other: "Expression | Fraction | int") -> "Expression":
-        return self + -1 * Expression.of(other)
+        return self._plus(Expression.of(other), -1)
 
-    def __rmul__(self, factor: Fraction | int) -> "Expression":
-        return Expression({key: factor * a for key, a in self.terms.items() if factor})
+    def without(self, absent: set[Key]) -> "Expression":
+        """Itself, where some inner products are zero."""
+        return self._of({key: a for key, a in self.parts.items() if key not in absent}, self.over)
 
     def at(self, gram: np.ndarray, values: np.ndarray) -> float:
         """Its value for inner products (n, n) and function values (k,)."""
-        total = 0.0
-        for key, a in self.terms.items():
-            total += float(a) * (1.0 if key == () else values[key[0]] if len(key) == 1 else gram[key])
-        return total
-
-
-def _sum(a: Mapping, b: Mapping) -> dict:
-    total = dict(a)
-    for key, value in b.items():
-        total[key] = total.get(key, Fraction(0)) + value
-        if not total[key]:
-            del total[key]
-    return total
+        return math.fsum(
+            a * (1.0 if key == () else float(values[key[0]] if len(key) == 1 else gram[key]))
+            for key, a in self.floats().items()
+        )

@@ -43,7 +43,7 @@ class Run:
         """w_1 - w*."""
         w = self.world.vector("w1", self.F.length)
         if self.distance is not None and self.domain == "start":
-            self.world.require("|w1 - w*| <= D", w @ w, self.distance**2)
+            self.world.require("|w1 - w*| <= D", w.squared(), self.distance**2)
         return self.inside("w1", w)
 
     def at(self, name: str, x: Vector) -> tuple[Vector, Expression]:
@@ -60,7 +60,7 @@ class Run:
 
     def projected(self, name: str, p: Vector, alpha: Fraction) -> Vector:
         """The nearest point of the domain."""
-        if self.domain != "projected":
+        if self.domain != "projected" or alpha == 0:
             return self.inside(name, p)
         normal = self.world.vector(f"normal({name})", float(alpha) * self.F.slope)
         x = p - normal
@@ -73,14 +73,14 @@ class Run:
         if self.domain == "iterates":
             for name, x in self.points:
                 if name[0] == "w":
-                    self.world.require(f"|{name} - w*| <= D", x @ x, self._squared())
+                    self.world.require(f"|{name} - w*| <= D", x.squared(), self._squared())
         if self.domain == "projected":
             self._convex_set()
         return self.world
 
     def _convex_set(self) -> None:
         for (name, x), (other, y) in combinations(self.points, 2):
-            self.world.require(f"|{name} - {other}| <= D", (x - y) @ (x - y), self._squared())
+            self.world.require(f"|{name} - {other}| <= D", (x - y).squared(), self._squared())
         for name, x, normal in self.normals:
             for other, y in self.points:
                 if other != name:

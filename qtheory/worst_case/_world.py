@@ -56,7 +56,7 @@ class World:
     def require(self, name: str, left: Expression, right: Expression | Fraction | int = 0) -> None:
         """left <= right, unless that says nothing."""
         kept = self.kept(left - right)
-        if kept.terms.keys() - {()}:
+        if kept.parts.keys() - {()}:
             self.required.append(Required(name, kept))
 
     def require_root(self, name: str, left: Expression, factor: Fraction, under: Expression) -> None:
@@ -65,7 +65,7 @@ class World:
 
     def kept(self, expression: Expression) -> Expression:
         """Without the inner products that are zero in expectation."""
-        return Expression({key: a for key, a in expression.terms.items() if key not in self.absent})
+        return expression.without(self.absent)
 
 
 def mean(items: Iterable[Any]) -> Any:

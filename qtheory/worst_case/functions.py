@@ -1,11 +1,11 @@
 """Classes of convex functions, as what their values and (sub)gradients at finitely many points can be.
 
-For each class the conditions on all pairs of points are necessary; they are sufficient as well (Taylor, Hendrickx and
-Glineur 2017, Theorem 4 and Section 3) but for `Smooth` with a bound G, where they are necessary only.
+The conditions on all pairs of points are necessary, and sufficient as well: a function of the class has these values
+and (sub)gradients at these points (Taylor, Hendrickx and Glineur 2017, Theorem 4; with a bound G
+proofs/worst_case/programs.md).
 """
 
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any
 
 from ._algebra import Expression, Vector, rational
@@ -15,6 +15,8 @@ from ._world import ZERO, World
 @dataclass(frozen=True)
 class Convex:
     """mu-strongly convex functions (mu = 0: convex) whose subgradients, where they are asked for, have norm <= G.
+
+    For mu = 0 the values are those for functions that are G-Lipschitz everywhere.
 
     Arguments:
         G: > 0, in units of F over units of w.
@@ -30,16 +32,17 @@ class Convex:
         object.__setattr__(self, "G", rational("G", self.G, above=0))
         object.__setattr__(self, "mu", rational("mu", self.mu, least=0))
 
-    exact = True
-
     def gap(self, x: Vector, g: Vector, y: Vector, h: Vector) -> Expression:
         """The least F(x) - F(y) for (sub)gradients g at x and h at y."""
-        return h @ (x - y) + self.mu / 2 * ((x - y) @ (x - y) if self.mu else Expression({}))
+        found = h @ (x - y)
+        return found + self.mu / 2 * (x - y).squared() if self.mu else found
 
 
 @dataclass(frozen=True)
 class Smooth:
-    """Convex functions with an L-Lipschitz gradient, mu-strongly convex, whose gradients have norm <= G where given.
+    """Convex functions with an L-Lipschitz gradient, mu-strongly convex, with gradients of norm <= G where asked for.
+
+    For mu = 0 the values are those for functions whose gradients have norm <= G everywhere.
 
     Arguments:
         L: > mu, in units of F over units of w squared.
@@ -59,19 +62,13 @@ class Smooth:
         if self.G is not None:
             object.__setattr__(self, "G", rational("G", self.G, above=0))
 
-    @property
-    def exact(self) -> bool:
-        """Whether the conditions suffice."""
-        return self.G is None
-
     def gap(self, x: Vector, g: Vector, y: Vector, h: Vector) -> Expression:
         """The least F(x) - F(y) for gradients g at x and h at y."""
-        bend = Fraction(1, 2) * ((g - h) @ (g - h))
         if not self.mu:
-            return h @ (x - y) + 1 / self.L * bend
+            return h @ (x - y) + 1 / (2 * self.L) * (g - h).squared()
         # What exceeds the quadratic mu |.|² / 2 is (L - mu)-smooth and convex.
         step, lift = x - y, (g - h) - self.mu * (x - y)
-        return h @ step + self.mu / 2 * (step @ step) + 1 / (2 * (self.L - self.mu)) * (lift @ lift)
+        return h @ step + self.mu / 2 * step.squared() + 1 / (2 * (self.L - self.mu)) * lift.squared()
 
 
 Class = Convex | Smooth
@@ -117,4 +114,4 @@ class Function:
     def bounded(self, name: str, g: Vector) -> None:
         """Require E|g|² <= G²."""
         if self.kind.G is not None:
-            self.world.require(f"|g({name})| <= G", g @ g, self.kind.G**2)
+            self.world.require(f"|g({name})| <= G", g.squared(), self.kind.G**2)

@@ -1,9 +1,9 @@
 """Quantized training methods, step by step, on unknown functions. Each reads like the algorithm.
 
-What rounds stochastically is known by its first two moments only: its mean is zero, given all that came before, and
-its expected square is bounded as in the theorems. That is a relaxation of the rounding itself, so that the worst case
-found is an upper bound, and exact only where nothing is rounded. `BC` with an adversarial error in a ball is exact
-for that error.
+What is random, stochastic rounding and noise, is known by its first two moments only: its mean is zero, given all that
+came before, and its expected square is bounded as in the theorems. And what holds on every path is required in
+expectation. So the worst case found is an upper bound, and exact where nothing is random, `BC` with an adversarial
+error in a ball included.   (proofs/worst_case/programs.md)
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,9 @@ class _Noisy:
     noise: Any = 0
 
     def __post_init__(self) -> None:
-        if self.noise != WITHIN_G:
+        if not (isinstance(self.noise, str) and self.noise == WITHIN_G):
+            if isinstance(self.noise, str | bytes):
+                raise ValueError(f'noise must be a number or "{WITHIN_G}", got {self.noise!r}')
             object.__setattr__(self, "noise", rational("noise", self.noise, least=0))
 
     @property
@@ -42,7 +44,7 @@ class _Noisy:
             run.F.bounded(name, s + n)
         else:
             run.F.bounded(name, s)
-            run.world.require(f"|n({name})| <= noise", n @ n, self.noise**2)
+            run.world.require(f"|n({name})| <= noise", n.squared(), self.noise**2)
         return s + n
 
 
@@ -69,17 +71,21 @@ class SR(_Noisy):
     Arguments:
         kappa: κ = sqrt(d) Δ, in units of w, >= 0.
         concave: the sharper energy bound κ α_t sqrt(E|g_t|²) instead.
-        noise: see SGD.
+        adjacent: besides, E|r_t|² <= κ²/4, as every rounding to one of the two adjacent levels has it.
+        noise: see SGD. With sigma the energy bound is κ α_t sqrt(G² + sigma²).
 
     Raises: ValueError naming the argument.
     """
 
     kappa: Any
     concave: bool = False
+    adjacent: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "kappa", rational("kappa", self.kappa, least=0))
+        _flag("concave", self.concave)
+        _flag("adjacent", self.adjacent)
 
     @property
     def exact(self) -> bool:
@@ -87,23 +93,23 @@ class SR(_Noisy):
 
     def step(self, run: Run, t: int, w: Vector, alpha: Fraction) -> Vector:
         g = self.gradient(run, f"w{t}", w)
-        if self.kappa == 0:
+        if self.kappa == 0 or alpha == 0:
             return run.projected(f"w{t + 1}", w - alpha * g, alpha)
         p = run.projected(f"p{t}", w - alpha * g, alpha)
         r = run.world.zero_mean(f"r{t}", float(self.kappa * alpha * Fraction(run.F.slope)) ** 0.5)
         self._energy(run, f"|r{t}|² <= κ α G", r, alpha, g)
+        if self.adjacent:
+            run.world.require(f"|r{t}|² <= κ²/4", r.squared(), self.kappa**2 / 4)
         return run.inside(f"w{t + 1}", p + r)
 
     def _energy(self, run: Run, name: str, r: Vector, alpha: Fraction, g: Vector) -> None:
-        G = run.F.kind.G
-        if G is None:
-            raise ValueError("the class of functions must have a bound G for SR, got None")
+        G: Any = run.F.kind.G
         if self.concave:
-            run.world.require_root(name, r @ r, self.kappa * alpha, g @ g)
+            run.world.require_root(name, r.squared(), self.kappa * alpha, g.squared())
         elif self.noise in (0, WITHIN_G):
-            run.world.require(name, r @ r, self.kappa * alpha * G)
+            run.world.require(name, r.squared(), self.kappa * alpha * G)
         else:
-            run.world.require_root(name, r @ r, self.kappa * alpha, Expression.of(G**2 + self.noise**2))
+            run.world.require_root(name, r.squared(), self.kappa * alpha, Expression.of(G**2 + self.noise**2))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,8 +130,7 @@ class BC(_Noisy):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "energy", rational("energy", self.energy, least=0))
-        if not isinstance(self.stochastic, bool):
-            raise ValueError(f"stochastic must be True or False, got {self.stochastic!r}")
+        _flag("stochastic", self.stochastic)
 
     @property
     def exact(self) -> bool:
@@ -140,11 +145,16 @@ class BC(_Noisy):
             return w
         new = run.world.zero_mean if self.stochastic else run.world.vector
         r = new(f"r{t}", float(self.energy) ** 0.5)
-        run.world.require(f"|r{t}|² <= energy", r @ r, self.energy)
+        run.world.require(f"|r{t}|² <= energy", r.squared(), self.energy)
         return run.inside(f"x{t}", w + r)
 
 
 Method = SGD | SR | BC
+
+
+def _flag(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False, got {value!r}")
 
 
 def method(value: Any) -> Method:

@@ -11,7 +11,7 @@ from ._algebra import Expression, Vector, rational
 from ._run import DOMAINS, Run
 from ._world import World, mean
 from .functions import Class
-from .methods import Method, method
+from .methods import SR, WITHIN_G, Method, method
 
 MEASURES = "average point", "average value", "last", "best"
 
@@ -19,6 +19,11 @@ MEASURES = "average point", "average value", "last", "best"
 @dataclass(frozen=True, kw_only=True)
 class Program:
     """max of a measure of F after `horizon` points w_1, ..., w_T, over all functions of a class and all dimensions.
+
+    The value is attained (`exact`) where nothing is random: SGD without noise, SR with kappa = 0, BC with energy = 0 or
+    an adversarial error, for every class, domain and measure. Otherwise expectations relax the problem, and the value
+    is an upper bound: of noise and rounding only the first two moments are known, and the conditions on functions hold
+    on average over paths.   (proofs/worst_case/programs.md)
 
     Arguments:
         function: a class of functions, `Convex` or `Smooth`.
@@ -28,8 +33,8 @@ class Program:
         distance: D > 0, in units of w; None for a strongly convex class, where G and mu bound |w_1 - w*|.
         domain: where D holds: "start", |w_1 - w*| <= D; "iterates", E|w_t - w*|² <= D² for all t <= T; "projected",
             all points in a convex set of diameter D to which steps are projected.
-        measure: "average point", E F(w̄_T) - F*; "average value", the mean of E F(w_t) - F*; "last", E F(w_T) - F*;
-            "best", the least E F(w_t) - F*.
+        measure: "average point", E F(w̄_T) - F*, where G bounds the subgradient at w̄_T too; "average value", the mean of
+            E F(w_t) - F*; "last", E F(w_T) - F*; "best", the least E F(w_t) - F*.
 
     Raises: ValueError naming the argument.
     """
@@ -46,7 +51,7 @@ class Program:
         _check.instance("function", self.function, Class, "worst_case.Convex(G=1)")
         method(self.method)
         _check.instance("schedule", self.schedule, Schedule, "InverseSqrt(1.0)")
-        _check.count("horizon", self.horizon)
+        object.__setattr__(self, "horizon", _check.count("horizon", self.horizon))
         if self.distance is not None:
             object.__setattr__(self, "distance", rational("distance", self.distance, above=0))
         elif not (self.function.mu and self.function.G) or self.domain != "start":
@@ -54,15 +59,29 @@ class Program:
         for name, value, choices in (("domain", self.domain, DOMAINS), ("measure", self.measure, MEASURES)):
             if value not in choices:
                 raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+        needs = isinstance(self.method, SR) or self.method.noise == WITHIN_G or self.domain == "projected"
+        if needs and self.function.G is None:
+            raise ValueError(
+                f'function must be a class with a bound G for SR, for noise "{WITHIN_G}" and on domain "projected", '
+                f"got {self.function!r}"
+            )
+        if self.horizon > 1:
+            self._reaches(min(self.horizon - 1, 2**53))
 
     @property
     def exact(self) -> bool:
         """Whether a function of the class, in some dimension, attains the value, which else bounds it from above."""
-        return self.function.exact and self.method.exact
+        return self.method.exact
 
     def alpha(self, t: int) -> Fraction:
         """α_t."""
-        return Fraction(float(self.schedule(t)))
+        return Fraction(_check.number("schedule", float(self.schedule(t)), least=0))
+
+    def _reaches(self, last: int) -> None:
+        try:
+            self.alpha(last)
+        except ValueError as error:
+            raise ValueError(f"schedule must reach as far as step {last}: {error}") from None
 
     def world(self) -> tuple[World, Expression]:
         """The unknowns with what is required of them, and what is to be maximized."""

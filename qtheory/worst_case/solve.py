@@ -3,7 +3,7 @@
 import math
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -14,11 +14,20 @@ from scipy import sparse
 
 from .. import _check
 from ..optimum import InaccurateSolve
+from ..schedules import Constant
 from ._algebra import Expression
 from ._world import Required, World
 from .program import Program
 
-TOLERANCE = 1e-6  # of the primal value against the dual one, relative
+TOLERANCE = 1e-6  # of the primal value against the dual one, and of the residuals, relative
+SETTINGS = {"tol_gap_abs": 1e-10, "tol_gap_rel": 1e-10, "tol_feas": 1e-10, "max_iter": 200}  # of Clarabel
+WHOLE = {"chordal_decomposition_enable": False}
+AGAIN: tuple[dict[str, Any], ...] = (  # where the solver stalls, mostly since no point meets all conditions strictly
+    {}, WHOLE | {"static_regularization_constant": 1e-7}, {"equilibrate_enable": False},
+    WHOLE | {"max_step_fraction": 0.9},
+)  # fmt: skip
+SPEED = 2.5e-9  # seconds for a requirement and a squared number of unknowns, on two cores that others use too
+YEAR = 365.25 * 86400
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +62,13 @@ def solve(program: Program, *, patience: float = 300.0) -> Solution:
         program: the worst case.
         patience: about how many seconds the solver may take, estimated beforehand.
 
+    T = 30 takes seconds, but for BC with an adversarial error or the measure "average value", and for the domain
+    "projected", which take minutes.
+
     Raises: InaccurateSolve, with the residuals, where the solver did not converge; ValueError where it would take
         longer than `patience`.
     """
+    _check.instance("program", program, Program, "theorem.worst_case(8)")
     _within(program, _check.number("patience", patience, above=0))
     begin = time.perf_counter()
     world, objective = program.world()
@@ -64,12 +77,10 @@ def solve(program: Program, *, patience: float = 300.0) -> Solution:
     required = tuple(world.required)
     if any(r.under is not None for r in required):
         gram, values, *_ = scaled.solve(required)
-        required = tuple(_tangent(r, gram, values) for r in required)
+        required = tuple(scaled.tangent(r, gram, values) for r in required)
     gram, values, multipliers, slack = scaled.solve(required)
     primal = objective.at(gram, values)
     value = -sum(m * float(r.left.terms.get((), 0)) for m, r in zip(multipliers.tolist(), required, strict=True))
-    if not abs(value - primal) <= TOLERANCE * max(1e-9, abs(value)) + 1e-9 * scaled.unit:
-        raise InaccurateSolve(f"primal and dual values differ: {primal:.9g} against {value:.9g}")
     return Solution(
         program, world, objective, required, value, primal, gram, values, multipliers, slack,
         time.perf_counter() - begin,
@@ -77,29 +88,67 @@ def solve(program: Program, *, patience: float = 300.0) -> Solution:
 
 
 def seconds(program: Program) -> float:
-    """About how long `solve` takes, from measurements: an iteration costs the sixth power of the vectors."""
-    few, more = (len(replace(program, horizon=T).world()[0].names) for T in (3, 4))
-    vectors = few + (program.horizon - 3) * (more - few)
-    return 3.0 * (max(vectors, 1) / 60) ** 5.7 * (2 if getattr(program.method, "concave", False) else 1)
+    """About how long `solve` takes on two cores that others use too, from measurements; infinite beyond all floats."""
+    return _cost(program)(program.horizon)
+
+
+def _cost(program: Program) -> Callable[[int], float]:
+    """Seconds by the horizon: an iteration costs the requirements times the square of the unknowns, and both are
+    quadratic in the horizon."""
+    small = [_counts(program, horizon) for horizon in (4, 5, 6)]
+    often = SPEED * (2 if _counts(program, 2)[2] else 1)
+
+    def at(horizon: int) -> float:
+        rows, unknowns = (_quadratic([counts[k] for counts in small], horizon - 4) for k in (0, 1))
+        try:
+            return 0.5 + often * float(rows * unknowns**2)
+        except OverflowError:
+            return math.inf
+
+    return at
+
+
+def _counts(program: Program, horizon: int) -> tuple[int, int, bool]:
+    """(requirements, unknowns, whether there are roots)."""
+    world, _ = replace(program, horizon=horizon, schedule=Constant(1)).world()
+    n = len(world.names)
+    roots = any(r.under is not None for r in world.required)
+    return len(world.required), n * (n + 1) // 2 - len(world.absent) + len(world.values), roots
+
+
+def _quadratic(values: Sequence[int], at: int) -> int:
+    """The quadratic that has these values at 0, 1 and 2."""
+    a, b, c = values
+    return a + at * (b - a) + at * (at - 1) // 2 * (c - 2 * b + a)
 
 
 def _within(program: Program, patience: float) -> None:
-    about = seconds(program)
-    if about > patience:
-        most = max(1, math.floor(program.horizon * (patience / about) ** (1 / 5.7)))
-        raise ValueError(
-            f"horizon {program.horizon} would take about {about:.0f} s: lower it to {most}, choose domain 'start' or a "
-            f"method without noise, or allow it by patience={math.ceil(about)}"
-        )
+    cost, horizon = _cost(program), program.horizon
+    about = cost(horizon)
+    if about <= patience:
+        return
+    low, high = 1, horizon
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if cost(middle) <= patience else (low, middle)
+    if about < YEAR:
+        duration, allow = f"{about:.0f} s", f", or allow it by patience={math.ceil(about)}"
+    else:
+        duration, allow = (f"{about / YEAR:.1g} years" if about < math.inf else "for ever"), ""
+    raise ValueError(
+        f"horizon must be about {low} or less for a patience of {patience:g} s, got {_short(horizon)}, which would "
+        f"take about {duration}: lower it, choose domain 'start', measure 'average point' or no noise{allow}"
+    )
 
 
-def _tangent(required: Required, gram: NDArray[np.float64], values: NDArray[np.float64]) -> Required:
-    """left <= factor (under / m + m) / 2, which left <= factor sqrt(under) implies for every m > 0."""
-    if required.under is None:
-        return required
-    m = Fraction(max(required.under.at(gram, values), 1e-12) ** 0.5).limit_denominator(10**6)
-    half = required.factor / 2
-    return Required(required.name, required.left - half / m * required.under - half * m)
+def _short(n: int) -> str:
+    return str(n) if n < 10**15 else f"{float(n):.3g}" if n < 10**300 else "a number of more than 300 digits"
+
+
+def _short_binary(x: float) -> Fraction:
+    """x to 20 binary digits."""
+    mantissa, exponent = math.frexp(x)
+    return Fraction(round(mantissa * 2**20)) * Fraction(2) ** (exponent - 20)
 
 
 class _Scaled:
@@ -113,50 +162,100 @@ class _Scaled:
         self.keys = {key: k for k, key in enumerate([*pairs, *((k,) for k in range(len(world.values)))])}
         self.units = np.array([self._unit(key) for key in self.keys])
         self.pairs = np.array(pairs)
+        if not ((self.units > 0).all() and np.isfinite(self.units).all()):
+            raise ValueError("the program's constants must be nearer to 1: choose other units of w and F")
         self.objective, _ = self._row(objective)
         self.unit = float(abs(self.objective).max())
 
     def solve(self, required: Sequence[Required]) -> tuple[NDArray[np.float64], ...]:
         """(gram, values, multipliers, slack), in the world's units."""
+        errors = []
+        for settings in AGAIN:
+            try:
+                return self._solve(required, settings)
+            except InaccurateSolve as error:
+                errors.append(error)
+                if "no point" in str(error):
+                    break
+        raise errors[0]
+
+    def _solve(self, required: Sequence[Required], settings: dict[str, Any]) -> tuple[NDArray[np.float64], ...]:
         import cvxpy as cp
 
         n = self.n
         x = cp.Variable(len(self.keys))
         linear = [r for r in required if r.under is None]
         rows, constants = zip(*(self._row(r.left) for r in linear), strict=True)
-        A, b = sparse.vstack(rows, format="csr"), np.array(constants)
-        scale = np.maximum(abs(A).max(axis=1).toarray().ravel(), abs(b))
-        inside = sparse.diags_array(1 / scale) @ A @ x + b / scale <= 0
+        A, ends = sparse.vstack(rows, format="csr"), np.array(constants)
+        scale = np.maximum(abs(A).max(axis=1).toarray().ravel(), abs(ends))
+        inside = sparse.diags_array(1 / scale) @ A @ x + ends / scale <= 0
         psd = cp.reshape(self._matrix() @ x, (n, n), order="F") >> 0  # type: ignore[attr-defined]
         constraints = [inside, psd]
         for r in required:
             if r.under is not None:
                 (left, c), (under, e) = self._row(r.left), self._row(r.under)
-                constraints.append(left @ x + c <= float(r.factor) * cp.sqrt(under @ x + e))  # type: ignore[attr-defined]
+                a, b = self._size(r.left), self._size(r.under)
+                root = cp.sqrt(under / b @ x + e / b)  # type: ignore[attr-defined]
+                constraints.append(left / a @ x + c / a <= float(r.factor) * b**0.5 / a * root)
         problem = cp.Problem(cp.Maximize(self.objective @ x / self.unit), constraints)
-        self._run(problem)
-        gram, values = self._parts(np.asarray(x.value))
-        slack = np.asarray(psd.dual_value) * self.unit / np.outer(self.sizes, self.sizes)
-        return gram, values, np.asarray(inside.dual_value) / scale * self.unit, (slack + slack.T) / 2
+        self._run(problem, settings)
+        at, multipliers = np.asarray(x.value), np.asarray(inside.dual_value)
+        slack = (psd.dual_value + psd.dual_value.T) / 2
+        # Roots only serve to find their tangents, with which the program is solved again.
+        if len(linear) == len(required) or not problem.status.startswith("optimal"):
+            balance = self.objective / self.unit - multipliers / scale @ A + self._matrix().T @ slack.ravel(order="F")
+            excess = (A @ at + ends) / scale
+            primal, dual = (self.objective @ at).item() / self.unit, -float(multipliers @ (ends / scale))
+            self._precise(problem.status, at, excess, multipliers, slack, balance)
+            if len(linear) == len(required) and not abs(dual - primal) <= TOLERANCE * abs(dual) + 1e-9:
+                raise InaccurateSolve(f"primal and dual values differ: {primal:.9g} against {dual:.9g} (scaled)")
+        gram, values = self._parts(at)
+        return gram, values, multipliers / scale * self.unit, slack * self.unit / np.outer(self.sizes, self.sizes)
 
-    def _run(self, problem: Any) -> None:
+    def tangent(self, r: Required, gram: NDArray[np.float64], values: NDArray[np.float64]) -> Required:
+        """left <= factor (under / m + m) / 2, which left <= factor sqrt(under) implies for every m > 0."""
+        if r.under is None:
+            return r
+        m = _short_binary(max(r.under.at(gram, values), 1e-12 * self._size(r.under)) ** 0.5)
+        half = r.factor / 2
+        return Required(r.name, r.left - half / m * r.under - half * m)
+
+    def _size(self, expression: Expression) -> float:
+        row, constant = self._row(expression)
+        return float(max(abs(row).max(), abs(constant)))
+
+    def _precise(self, status: str, x: Any, excess: Any, multipliers: Any, slack: Any, balance: Any) -> None:
+        """Refuse what is not solved, or not feasible on either side; all in scaled units."""
+        gram = self._parts(x)[0] / np.outer(self.sizes, self.sizes)
+        residuals = {
+            "requirements exceeded by": excess.max(),
+            "Gram matrix below zero by": -np.linalg.eigvalsh(gram)[0],
+            "multipliers below zero by": -multipliers.min(),
+            "slack below zero by": -np.linalg.eigvalsh(slack)[0],
+            "dual equations missed by": abs(balance).max(),
+        }
+        if not status.startswith("optimal") or not max(residuals.values()) <= TOLERANCE:
+            said = ", ".join(f"{name} {max(r, 0.0):.3g}" for name, r in residuals.items())
+            raise InaccurateSolve(f"the solver ended with status {status!r}, not precise enough: {said}")
+
+    def _run(self, problem: Any, settings: dict[str, Any]) -> None:
         import cvxpy as cp
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of inaccuracy, which is an error here
             try:
-                problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)
+                problem.solve(solver=cp.CLARABEL, **(SETTINGS | settings))
             except cp.SolverError as error:
                 raise InaccurateSolve(f"the solver failed: {error}") from None
-        if problem.status not in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
-            raise InaccurateSolve(f"the solver ended with status {problem.status!r}")
+        if any(v.value is None for v in problem.variables()):
+            raise InaccurateSolve(f"the solver ended with status {problem.status!r} and no point, so no residuals")
 
     def _unit(self, key: tuple[int, ...]) -> float:
         return float(self.value_sizes[key[0]] if len(key) == 1 else self.sizes[key[0]] * self.sizes[key[1]])
 
     def _row(self, expression: Expression) -> tuple[Any, float]:
         """Coefficients in scaled units (1, keys), and the constant."""
-        terms = [(self.keys[key], float(a)) for key, a in expression.terms.items() if key]
+        terms = [(self.keys[key], a) for key, a in expression.floats().items() if key]
         columns = np.array([k for k, _ in terms], int)
         row = sparse.csr_array(
             (np.array([a for _, a in terms]) * self.units[columns], (np.zeros(len(terms), int), columns)),

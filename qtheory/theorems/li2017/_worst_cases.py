@@ -9,7 +9,7 @@ from ...worst_case._algebra import rational
 
 L = 1  # of BinaryConnect's convex objectives
 L_STRONG = 2  # of its strongly convex objectives, with mu = 1
-NOISE = "within G"
+NOISE = "within G"  # E|g_t|² <= G² bounds gradient and noise together, as the theorems do
 
 
 def sr_convex(horizon: int, kappa: Any, c: Any, options: dict) -> Program:

@@ -1,6 +1,5 @@
 """Symbols: delta = Δ, D, G, L, d, T, c; w̄_T the mean of the real weights w_1, ..., w_T."""
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,12 +10,13 @@ from .._base import Checked, Instance, Role, Verdict, finite
 from .._convergence import Convergence, binary_connect, convex
 from . import _worst_cases
 from ._families import quiet, small_quadratic, tilted_line, wide_quadratic
+from ._rates import convex_rate
 from .bc_convex_stated import case, constants
 
 
 def bound(T: int, *, D: float, G: float, L: float, d: int, delta: float, c: float) -> float:
-    """D² / (2 c sqrt T) + c G² / sqrt T + L d Δ² / 8."""
-    return D**2 / (2 * c * math.sqrt(T)) + c * G**2 / math.sqrt(T) + L * d * delta**2 / 8
+    """`convex_rate` + L d Δ² / 8."""
+    return convex_rate(T, D=D, G=G, c=c) + L * d * delta**2 / 8
 
 
 class BCConvex(Convergence):
@@ -24,8 +24,10 @@ class BCConvex(Convergence):
 
     Algorithm: BC, w_{t+1} = Pi(w_t - α_t g(Q(w_t))), α_t = c/√t, any rounding Q with E|Q(w) - w|² <= d Δ²/4.
     Assumptions: F convex and L-smooth on a domain of diameter D; E g = ∇F; E|g|² <= G².
-    Statement: $\mathbb E F(\bar w_T) - F^\star \le \frac{D^2}{2c\sqrt T} + \frac{cG^2}{\sqrt T}
-        + \frac{L d\Delta^2}{8}$.
+    Statement: $\mathbb E F(\bar w_T) - F^\star \le \frac{D^2\sqrt n}{2cT}
+        + \frac{cG^2}{2T}\left(2\sqrt n - 1 + \frac1{\sqrt n}\right) + \frac{L d\Delta^2}{8}$ for $n = T - 1 \ge 1$,
+        which is less than $\frac{D^2}{2c\sqrt T} + \frac{cG^2}{\sqrt T} + \frac{L d\Delta^2}{8}$; the rate is $DG$ for
+        $T = 1$.
     Kind: upper.
     Status: the floor is sharp for nearest rounding (bc_nearest_floor); the rate's constants are open.
     Arguments: an instance with method BC and schedule InverseSqrt(c).
@@ -35,7 +37,10 @@ class BCConvex(Convergence):
 
     title = "BinaryConnect, convex: corrected, floor L d Δ²/8"
     source = "after Li et al. 2017, Theorem 3 (corrected and sharpened here)"
-    statement = r"\mathbb{E}F(\bar{w}_T)-F^\star\leq\frac{D^2}{2c\sqrt{T}}+\frac{cG^2}{\sqrt{T}}+\frac{Ld\Delta^2}{8}"
+    statement = (
+        r"\mathbb{E}F(\bar{w}_T)-F^\star\leq\frac{D^2\sqrt{n}}{2cT}+\frac{cG^2}{2T}\left(2\sqrt{n}-1+\frac{1}{\sqrt{n}}\right)"
+        r"+\frac{Ld\Delta^2}{8},\ n=T-1"
+    )
     figure = "li2017_accuracy_floor"
 
     def assumptions(self, instance: Instance) -> Iterable[Checked]:
@@ -62,6 +67,10 @@ class BCConvex(Convergence):
         yield case(
             "nearest, optimum near a level", sharp, c=0.05, steps=10**7 if scale == "full" else 10**6, delta=1.0,
             quantizer=NearestRounding, start=[0.5], role=Role.EDGE,
+        )  # fmt: skip
+        yield case(
+            "the worst function of two steps: F = w", tilted_line(1.0), c=0.49, steps=2, delta=2**-10, trials=64,
+            start=[1.0], role=Role.EDGE,
         )  # fmt: skip
         yield case(
             "F with a kink", kink, c=0.5, steps=2000, delta=0.5, quantizer=NearestRounding, role=Role.CONTROL,

@@ -8,13 +8,14 @@ from ...problems import SeparableQuadratic
 from ...quantizers import Grid, NearestRounding
 from ...schedules import InverseTime
 from .._base import Checked, Instance, Role, Verdict
-from .._convergence import Convergence, binary_connect, harmonic, strongly_convex
+from .._convergence import Convergence, binary_connect, strongly_convex
 from ._families import one_bit_quadratic, wide_quadratic
+from ._rates import strong_rate
 
 
 def bound(T: int, *, mu: float, G: float) -> float:
-    """G² H_{T+1} / (2 mu T): no floor."""
-    return G**2 * harmonic(T + 1) / (2 * mu * T)
+    """G² H_T / (2 mu T): no floor."""
+    return strong_rate(T, mu=mu, G=G)
 
 
 class BCQuadratic(Convergence):
@@ -22,7 +23,7 @@ class BCQuadratic(Convergence):
 
     Algorithm: BC, w_{t+1} = Pi(w_t - α_t g(Q_s(w_t))), α_t = 1/(μ(t+1)).
     Assumptions: F quadratic and μ-strongly convex; E g = ∇F; E|g|² <= G²; stochastic rounding.
-    Statement: $\mathbb E F(\bar w_T) - F^\star \le \frac{G^2 H_{T+1}}{2\mu T}$, whatever Δ.
+    Statement: $\mathbb E F(\bar w_T) - F^\star \le \frac{G^2 H_T}{2\mu T}$, whatever Δ.
     Kind: upper.
     Status: holds for stochastic rounding; false for nearest rounding (erratum E2), whose floor is bc_nearest_floor.
     Arguments: an instance with method BC(StochasticRounding) and schedule InverseTime(mu).
@@ -32,7 +33,7 @@ class BCQuadratic(Convergence):
 
     title = "BC with stochastic rounding has no floor on quadratics"
     source = "Li et al. 2017, Corollary 1 (as reconstructed; compare with the paper)"
-    statement = r"\mathbb{E}F(\bar{w}_T)-F^\star\leq\frac{G^2H_{T+1}}{2\mu T}"
+    statement = r"\mathbb{E}F(\bar{w}_T)-F^\star\leq\frac{G^2H_T}{2\mu T}"
     figure = "li2017_floor_scaling"
 
     def assumptions(self, instance: Instance) -> Iterable[Checked]:

@@ -12,16 +12,17 @@ from ...quantizers import NearestRounding
 from ...schedules import InverseTime
 from ...worst_case import Program
 from .._base import Checked, Instance, Role, Verdict
-from .._convergence import Convergence, binary_connect, harmonic, strongly_convex
+from .._convergence import Convergence, binary_connect, strongly_convex
 from . import _worst_cases
 from ._families import one_bit_quadratic, quiet, wide_quadratic
+from ._rates import strong_rate
 from .bc_strongly_convex_stated import constants, cubic
 
 
 def bound(T: int, *, mu: float, L: float, G: float, D: float, L2: float, d: int, delta: float) -> float:
-    """G² H_{T+1} / (2 mu T) + min(D L2, L - mu) d Δ² / 8, with 0 * infinity = 0 for quadratics."""
+    """G² H_T / (2 mu T) + min(D L2, L - mu) d Δ² / 8, with 0 * infinity = 0 for quadratics."""
     curvature = 0.0 if L2 == 0 else min(D * L2, L - mu)
-    return G**2 * harmonic(T + 1) / (2 * mu * T) + curvature * d * delta**2 / 8
+    return strong_rate(T, mu=mu, G=G) + curvature * d * delta**2 / 8
 
 
 class BCStronglyConvex(Convergence):
@@ -30,7 +31,7 @@ class BCStronglyConvex(Convergence):
     Algorithm: BC, w_{t+1} = Pi(w_t - α_t g(Q_s(w_t))), α_t = 1/(μ(t+1)).
     Assumptions: F μ-strongly convex, L-smooth or with an L2-Lipschitz Hessian and D finite; E g = ∇F; E|g|² <= G²;
         stochastic rounding.
-    Statement: $\mathbb E F(\bar w_T) - F^\star \le \frac{G^2 H_{T+1}}{2\mu T}
+    Statement: $\mathbb E F(\bar w_T) - F^\star \le \frac{G^2 H_T}{2\mu T}
         + \min(D L_2, L - \mu)\frac{d\Delta^2}{8}$.
     Kind: upper.
     Status: of the right order in Δ and d on erratum E1's family; constants open.
@@ -41,9 +42,7 @@ class BCStronglyConvex(Convergence):
 
     title = "BinaryConnect, strongly convex: corrected"
     source = "after Li et al. 2017, Theorem 4 (corrected here)"
-    statement = (
-        r"\mathbb{E}F(\bar{w}_T)-F^\star\leq\frac{G^2H_{T+1}}{2\mu T}+\min(DL_2,\,L-\mu)\,\frac{d\Delta^2}{8}"
-    )
+    statement = r"\mathbb{E}F(\bar{w}_T)-F^\star\leq\frac{G^2H_T}{2\mu T}+\min(DL_2,\,L-\mu)\,\frac{d\Delta^2}{8}"
     figure = "li2017_accuracy_floor"
 
     def assumptions(self, instance: Instance) -> Iterable[Checked]:

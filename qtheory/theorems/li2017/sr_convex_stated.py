@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from ...methods import SR
@@ -74,6 +75,8 @@ class SRConvexStated(Convergence):
 
     def instances(self, scale: str = "quick") -> Iterable[Instance]:
         yield case("E3: F = 0.2 w, c = 4", tilted_line(0.2), c=4, steps=100_000, expected=Verdict.VIOLATED)
+        short = case("E3 in 3000 steps", tilted_line(0.25), c=3.9, steps=3000, expected=Verdict.VIOLATED)
+        yield replace(short, start=[0.64])
         if scale == "full":
             yield case("E3: F = 0.1 w, c = 8", tilted_line(0.1), c=8, steps=400_000, expected=Verdict.VIOLATED)
         yield case("E3, optimum inside", tilted_kink(0.2), c=8, steps=100_000, expected=Verdict.VIOLATED)

@@ -9,15 +9,16 @@ from qtheory.problems import Rademacher, SeparableQuadratic
 from qtheory.quantizers import Grid
 from qtheory.schedules import InverseTime
 from qtheory.testing import sr_runs
+from qtheory.theorems import Instance, Verdict
 from qtheory.theorems.li2017.sr_strongly_convex import THEOREM, bound, bound_stated
-from tests.theorems.checks import holds, shipped
+from tests.theorems.checks import about, holds, shipped
 
 
 def test_shipped_instances():
     shipped(THEOREM)
 
 
-@given(sr_runs(boxed=True), st.integers(1, 40))
+@given(sr_runs(boxed=True), st.integers(2, 40))  # at T = 1 the bound may be attained: neither verdict
 def test_bound_on_drawn_runs(run, steps):
     mu = run.problem.constants.mu.value
     assume(mu > 0)
@@ -39,6 +40,13 @@ def test_never_above_the_published_form(T):
     assert bound(T, **symbols) <= bound_stated(T, **symbols)
 
 
+def test_the_first_gap_attains_the_bound():
+    problem = SeparableQuadratic([2.0], 0.25, box=(-1.0, 1.0))
+    case = Instance(name="first", problem=problem, method=SR(0.5), schedule=InverseTime(2.0), steps=1, start=[-1.0])
+    evidence = THEOREM.check(case)
+    assert evidence.slack.estimate == about(1) and evidence.verdict == Verdict.UNDECIDED
+
+
 @pytest.mark.slow
 def test_three_hundred_random_quadratics():
     """The numerical experiment of the derivation: no violation, and how close the worst one comes."""
@@ -50,5 +58,6 @@ def test_three_hundred_random_quadratics():
         mu, T = problem.constants.mu.value, int(rng.choice([1, 2, 5, 20, 100, 200]))
         start = Grid(delta, 0, (-1.0, 1.0)).point(rng.integers(-1 / delta, 1 / delta + 1, d))
         case = {"problem": problem, "method": SR(delta), "schedule": InverseTime(mu), "steps": T, "start": start}
-        worst = max(worst, holds(THEOREM, **case))
+        slack = holds(THEOREM, **case)
+        worst = max(worst, slack if T >= 5 else 0.0)  # at T = 1 a quadratic without noise attains the bound
     assert 0.05 < worst < 0.6  # 0.18 in the original experiment, whose draws are not known
