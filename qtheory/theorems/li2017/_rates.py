@@ -34,16 +34,17 @@ def sharp_rate(
 ) -> float:
     """The bound of the average of the gaps that worst cases attain at kappa = 0 (proofs/li2017/sr_convex_sharp.md).
 
-    kappa: SR's, adds its floor.   lift: L d Δ²/8, adds BinaryConnect's.   bounded: whether E|w_t - w*|² <= D² for all
+    kappa: SR's, adds what rounding to an adjacent level may.   lift: L d Δ²/8, adds BinaryConnect's.   bounded: whether E|w_t - w*|² <= D² for all
     t, or for t = 1 only.   first: t_0, 1 <= t_0 <= T, the step from which the comparator moves; the best by default.
     """
     if T == 1:
         return D * G + lift
     alpha, y = np.full(T, math.inf), _comparators(T, c)
     alpha[1:] = c / np.sqrt(np.arange(1, T))
-    still = np.cumsum(np.concatenate([[0.0], alpha[1:]]))  # sums over t < t_0, t_0 = 1, ..., T
+    still = _heads(alpha[1:])  # sums over t < t_0, t_0 = 1, ..., T
     moving = _tails((alpha[1:] / y[1:]) ** 2)  # sums over t_0 <= t < T
-    floor = kappa * G / 2 * (np.arange(T) + _tails(alpha[1:] / y[1:] ** 2))
+    energy = np.minimum(kappa * alpha[1:] * G, kappa**2 / 4)
+    floor = (_heads(energy / alpha[1:]) + _tails(energy / y[1:] ** 2)) / 2
     floor += lift * (1 + np.arange(T) + _tails(alpha[1:] / (y[1:] * y[:-1])))
     total = D**2 / (2 * y**2) + G**2 / 2 * (still + moving + alpha[T - 1]) + floor
     chosen = total if bounded else total[:1]
@@ -58,6 +59,11 @@ def _comparators(T: int, c: float) -> NDArray[np.float64]:
         y = ((T - t) * y + c / math.sqrt(t) / y) / (T - t + 1)
         found.append(y)
     return np.array(found[::-1])
+
+
+def _heads(terms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """0, and sums up to each term."""
+    return np.concatenate([[0.0], np.cumsum(terms)])
 
 
 def _tails(terms: NDArray[np.float64]) -> NDArray[np.float64]:

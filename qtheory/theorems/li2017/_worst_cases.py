@@ -14,13 +14,11 @@ NOISE = "within G"  # E|g_t|² <= G² bounds gradient and noise together, as the
 
 def sr_convex(horizon: int, kappa: Any, c: Any, options: dict) -> Program:
     """SR with α_t = c/√t on convex functions, E|w_t - w*|² <= D²."""
+    method = SR(kappa=kappa, noise=NOISE, adjacent=True)
     return replace(
-        Program(
-            function=Convex(G=1), method=SR(kappa=kappa, noise=NOISE), schedule=InverseSqrt(c), horizon=horizon,
-            domain="iterates",
-        ),
+        Program(function=Convex(G=1), method=method, schedule=InverseSqrt(c), horizon=horizon, domain="iterates"),
         **options,
-    )  # fmt: skip
+    )
 
 
 def bc_convex(horizon: int, kappa: Any, c: Any, options: dict) -> Program:
@@ -34,7 +32,7 @@ def bc_convex(horizon: int, kappa: Any, c: Any, options: dict) -> Program:
 
 def sr_strongly_convex(horizon: int, kappa: Any, options: dict) -> Program:
     """SR with α_t = 1/(mu (t+1)) on mu-strongly convex functions."""
-    method = SR(kappa=kappa, noise=NOISE)
+    method = SR(kappa=kappa, noise=NOISE, adjacent=True)
     return replace(
         Program(function=Convex(G=1, mu=1), method=method, schedule=InverseTime(1), horizon=horizon, distance=None),
         **options,
