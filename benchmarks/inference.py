@@ -1,6 +1,7 @@
 """Products of signs beside their peers, in one run: python -m benchmarks.inference [--only PART] [--json PATH]."""
 
 import json
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -34,18 +35,29 @@ def recorded(targets: Targets) -> dict[str, dict[str, list[float | None]]]:
     }
 
 
+def same(kept: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """Numbers in one file are of one machine. Raises: click.UsageError for a file of another, or of other packages."""
+    other = sorted(of for of in {*kept, *now} - {"load"} if kept.get(of) != now.get(of))
+    if other:
+        got = ", ".join(f"{of} {kept.get(of)!r} there, {now.get(of)!r} here" for of in other)
+        raise click.UsageError(f"the file's parts must be of this machine to be kept, got {got}")
+
+
 @click.command()
 @click.option("--only", multiple=True, type=click.Choice([*PARTS]), help="A part; may be given again.")
 @click.option("--rounds", type=click.IntRange(1), default=7, show_default=True)
 @click.option(
     "--json", "path", type=click.Path(path_type=Path), default=None, help="Also write all numbers here; with --only,"
-    " into what the file has of other parts.",
+    " into what the file has of other parts, on this machine.",
 )  # fmt: skip
 def main(only: tuple[str, ...], rounds: int, path: Path | None) -> None:
     """Time the products of signs beside their peers, all on one core unless a part says otherwise."""
     setting = Setting(_product.usable(), _in_c.compiled(), rounds)
     kept = json.loads(path.read_text(encoding="utf-8")) if only and path is not None and path.exists() else {}
-    found: dict[str, Any] = kept | {"machine": machine() | versions()}
+    found: dict[str, Any] = {"machine": machine() | versions()}
+    if kept:
+        same(kept["machine"], found["machine"])
+    found = kept | found
     for name in (*FLOAT, *PACKED):
         if name not in setting.peers:
             print(f"{name}: not installed")

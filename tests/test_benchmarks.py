@@ -120,6 +120,11 @@ def test_one_part_alone_keeps_the_others(tmp_path, monkeypatch):
     assert numbers["targets"] == {"a": {"a": {"y": [3.0, 1.0]}}, "b": {"b": {"y": [3.0, 5.0]}}}
     output, numbers = run("--only", "a")
     assert numbers["targets"]["a"] == {"a": {"y": [3.0, None]}} and "not measured" in output
+    numbers["machine"] |= {"processor": "another", "load": "9.9"}
+    path.write_text(json.dumps(numbers))
+    done = CliRunner().invoke(inference.main, ["--only", "b", "--json", str(path)])
+    assert done.exit_code == 2 and "processor 'another' there" in done.output and "load" not in done.output
+    assert json.loads(path.read_text()) == numbers
 
 
 def test_tables_fit_a_terminal(monkeypatch, capsys):

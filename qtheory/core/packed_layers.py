@@ -1,6 +1,6 @@
 """What packed networks do besides products: bits that move, thresholds, planes of 8-bit inputs, real-valued scores.
 
-Rows of signs are packed as `bits` says. All functions trust their arguments and overwrite their last one.
+Rows of signs are packed as `bits` says. All trust their arguments; those named `..._into` overwrite their last one.
 """
 
 import numpy as np

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import bits, product_narrow, product_subset, product_table
-from .product_emit import COLUMNS, COUNTS, LANES, PLANES, SIZE, TERNARY
+from .product_emit import COLUMNS, COUNTS, LANES, PLANES, TERNARY
 from .product_layout import Thresholds, Weights, aligned, limit_planes, limit_tiles, lines, slices_into, totals
 from .product_steps import STEPS
 from .program import execute, program
@@ -118,11 +118,14 @@ def multiply(words, weights, *, out="int32", thresholds=None, flips=None, thread
 class Plan(NamedTuple):
     """A product with all its memory: `run()` overwrites `out` by the product of what the words are by then.
 
-    Not for two threads at a time: a thread has a plan of its own.
+    Not for two threads at a time: a thread has a plan of its own. It cannot be copied or pickled (TypeError).
     """
 
     run: Callable[[], None]
     out: np.ndarray
+
+    def __reduce__(self):
+        raise TypeError("a plan holds addresses of this process and cannot be copied or pickled: make another one")
 
 
 def plan(words, weights, *, out="int32", thresholds=None, flips=None, buffer=None, kernel=None):
@@ -184,11 +187,11 @@ def run(kernel, words, weights, kind, limits, out, threads=1):
         return
     parts = iter(_parts(kernel, rows, weights.columns, threads))
 
-    def work(_):
+    def work():
         for (lo, hi), (first, last) in parts:  # whoever is free takes the next
             _part(kernel, words, lo, hi, weights, first, last, kind, limits, out)
 
-    together(work, range(threads))
+    together(work, threads)
 
 
 def choose(rows, columns, n):
@@ -234,7 +237,6 @@ def _parts(kernel, rows, columns, threads):
     return [((0, rows), (first, min(first + size, blocks))) for first in range(0, blocks, size)]
 
 
-_NOWHERE = np.zeros((0, PLANES + 1, LANES), np.uint64)
 _NONE = Thresholds(
     0, 0, np.zeros((1, product_narrow.LIMIT_BYTES), np.uint8), np.zeros((1, PLANES + 1, LANES), np.uint64)
 )
@@ -244,9 +246,10 @@ _WORDS = np.dtype(np.uint64)
 
 def _scratch(size):
     """This thread's scratch memory, of at least `size` bytes: new pages for every product would cost more than it."""
-    if getattr(_local, "scratch", _NOWHERE[:0].reshape(-1)).nbytes < size:
-        _local.scratch = aligned((size + SIZE,), np.uint8)
-    return _local.scratch
+    found = getattr(_local, "scratch", None)
+    if found is None or found.size < size:
+        found = _local.scratch = aligned((size,), np.uint8)
+    return found
 
 
 def _kernel(kernel, rows, weights):

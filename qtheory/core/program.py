@@ -98,12 +98,14 @@ def _array(c, builder, kind, address, shape):
 
 @intrinsic
 def _call(context, function, job):
-    """Call the compiled function at an address with a job."""
+    """Call the compiled function at an address with a job; what it raises goes on."""
 
     def build(c, builder, signature, values):
         kind = c.call_conv.get_function_type(types.none, (types.intp,))
         callee = builder.inttoptr(values[0], kind.as_pointer())
-        c.call_conv.call_function(builder, callee, types.none, (types.intp,), [values[1]])
+        status, _ = c.call_conv.call_function(builder, callee, types.none, (types.intp,), [values[1]])
+        with builder.if_then(status.is_error, likely=False):
+            c.call_conv.return_status_propagate(builder, status)
         return c.get_dummy_value()
 
     return types.void(types.intp, types.intp), build

@@ -1,18 +1,26 @@
 """Threads that are kept for work that releases the interpreter's lock."""
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 
 
-def together(work, shares):
-    """work(share) of every share (a sequence), each in a thread of its own, the first one in the caller's."""
-    jobs = [_pool(len(shares) - 1).submit(work, share) for share in shares[1:]]
+def together(work, threads):
+    """Run work() in so many threads, the caller's among them: it must take what there is to do from one place.
+
+    A thread that is still busy for others when the caller's finds nothing more to do is not waited for. Raises what
+    work does, once all have returned: nobody works on when this returns.
+    """
+    jobs = []
     try:
-        work(shares[0])
-    finally:  # nobody works on when this returns
-        for job in jobs:
-            job.result()
+        for _ in range(threads - 1):
+            jobs.append(_pool(threads - 1).submit(work))
+        work()
+    finally:
+        begun = [job for job in jobs if not job.cancel()]
+        wait(begun)
+    for job in begun:
+        job.result()
 
 
 @cache

@@ -24,7 +24,8 @@ def restored(kind: Any, values: Any) -> NDArray[Any]:
     if kind not in TYPES:
         raise ValueError(f"the type must be one of {', '.join(TYPES)}, got {str(kind)[:40]!r}")
     try:
-        labels = np.array(values, dtype=kind)
+        with np.errstate(over="ignore"):  # what became infinite is not what was given
+            labels = np.array(values, dtype=kind)
     except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"labels must be a list of {kind}: {error}") from None
     if labels.tolist() != values:

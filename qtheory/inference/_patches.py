@@ -24,7 +24,7 @@ class RealPatches:
         self._patches: dict[str, NDArray[Any]] = {}  # by the type of the images, from the first of it on
 
     def __call__(self, images: NDArray[Any], m: int) -> Words:
-        """The words of m images (m, h w c), uint8 or finite float64; a buffer that is good until the next call."""
+        """The words of m images (m, h w c), uint8 or float64 up to `layer.most`; a buffer, good until the next call."""
         layer, kind, words = self.layer, images.dtype.char, self.words[:m]
         if kind not in self._patches:
             self._patches[kind] = np.empty((self.most * layer.pixels, layer.inputs), images.dtype)

@@ -22,12 +22,13 @@ Hidden = PackedReal | PackedRealConv | PackedLinear | PackedConv
 class Programs:
     """The buffers of batches of up to `most` rows, and a program for each number of rows, made when it first comes.
 
-    For one thread at a time. The programs hold addresses: of the buffers here, and of what the layers keep.
+    For one thread at a time. The programs hold addresses, of arrays that the stages keep: what a layer has laid out is
+    replaced where two threads ask for it first at a time, because `cached_property` has no lock from Python 3.12 on.
     """
 
     def __init__(self, layers: tuple[Hidden, ...], last: PackedScores, most: int) -> None:
         first = layers[0] if layers else last
-        self._kept = layers, last
+        self._largest = first.most
         self._front = _front(first, most)
         self._words = self._front.words if self._front else np.zeros((most, bits.width(first.takes)), np.uint64)
         scratch, x = _scratch(*layers, last), self._words
@@ -40,7 +41,7 @@ class Programs:
         self._made: dict[int, Program] = {}
 
     def __call__(self, rows: NDArray[Any], out: NDArray[np.float64]) -> bool:
-        """Overwrite out with the scores of rows from `PackedNetwork.rows`; False, and nothing, if not finite."""
+        """Overwrite out with the scores of rows from `PackedNetwork.rows`; False, and nothing, if they are refused."""
         m = len(rows)
         steps = self._made.get(m)
         if steps is None:
@@ -48,7 +49,7 @@ class Programs:
         if self._front is None:
             finite: bool = packed_steps.from_signs(rows, self._words, steps, out)
             return finite
-        if rows.dtype.kind == "f" and not packed_layers.all_finite(rows):
+        if rows.dtype.kind == "f" and not packed_layers.within(rows, self._largest):
             return False
         self._front(rows, m)
         packed_steps.finish(steps, out)
@@ -73,7 +74,7 @@ class RealRows:
         self._made: dict[int, Program] = {}
 
     def __call__(self, rows: NDArray[Any], m: int) -> Words:
-        """The words of m rows (m, inputs), uint8 or finite float64; a buffer that is good until the next call."""
+        """The words of m rows (m, inputs), uint8 or float64 up to `layer.most`; a buffer, good until the next call."""
         if rows.dtype == np.uint8:
             self._bytes = self._bytes or _Bytes(self.layer, self.words)
             steps = self._made.get(m)
@@ -89,12 +90,7 @@ class RealRows:
         if not self._real:
             self._real = np.empty((self.most, layer.inputs)), np.empty((self.most, layer.outputs))
         x, z = (buffer[:m] for buffer in self._real)
-        with np.errstate(over="ignore"):
-            np.divide(rows, layer.scale, out=x)
-        limit = np.finfo(np.float64).max / (2 * layer.inputs)  # half, for what rounding adds
-        if not packed_layers.within(x, limit):
-            most, got = limit * layer.scale, np.abs(rows).max()
-            raise ValueError(f"X must be at most {most:g} in size, so that no sum overflows, got {got:g}")
+        np.divide(rows, layer.scale, out=x)
         np.matmul(x, layer.dense, out=z)
         packed_layers.below_into(z, layer.thresholds[None], layer.flipped, self.words[:m])
 
@@ -117,7 +113,8 @@ class _Product:
     """Rows x of bits times a layer's packed weights, to an output of a type of `product.DTYPES`."""
 
     def __init__(self, layer: Any, x: Words, scratch: NDArray[np.uint8], out: str) -> None:
-        self.layer, self.x, self.scratch, self.kind = layer, x, scratch, product.KINDS[out]
+        self.layer, self.weights, self.x, self.scratch = layer, layer.prepared, x, scratch
+        self.kind = product.KINDS[out]
         self.limits = layer.limits if out == "bits" else layer.unlimited
         columns = bits.width(layer.outputs) if out == "bits" else layer.outputs
         self.out = np.zeros((len(x), columns), product.DTYPES[out])
@@ -125,25 +122,26 @@ class _Product:
     def steps(self, m: int) -> Steps:
         layer, out = self.layer, self.out.view(np.uint8)
         kernel = product.choose(m, layer.outputs, layer.inputs)
-        return [product.step(kernel, self.x, m, layer.prepared, self.kind, self.limits, out, self.scratch)]
+        return [product.step(kernel, self.x, m, self.weights, self.kind, self.limits, out, self.scratch)]
 
 
 class _Bytes:
     """8-bit inputs to bits, from their planes."""
 
     def __init__(self, layer: PackedReal, out: Words) -> None:
-        self.layer, self.out, small = layer, out, layer.inputs < 2**15
+        self.out, small = out, layer.inputs < 2**15
+        self.totals, self.thresholds, self.flips = layer.totals, layer.whole[None], layer.flipped
         self.planes = np.empty((packed_layers.PLANES * len(out), bits.width(layer.inputs)), np.uint64)
         self.product = _Product(layer, self.planes, _scratch(layer), "int16" if small else "int32")
         self.gather = packed_steps.from_planes_int16 if small else packed_steps.from_planes_int32
         self.sums = np.empty((len(out), layer.outputs), np.int64)
 
     def steps(self, m: int) -> Steps:
-        layer, size, sums = self.layer, packed_layers.PLANES * m, self.sums[:m]
+        size, sums = packed_layers.PLANES * m, self.sums[:m]
         return [
             *self.product.steps(size),
-            (self.gather, (self.product.out[:size], layer.totals, sums)),
-            (packed_steps.below_int64, (sums, layer.whole[None], layer.flipped, self.out[:m])),
+            (self.gather, (self.product.out[:size], self.totals, sums)),
+            (packed_steps.below_int64, (sums, self.thresholds, self.flips, self.out[:m])),
         ]
 
 
@@ -153,7 +151,8 @@ class _Conv:
     def __init__(self, layer: PackedConv, x: Words, scratch: NDArray[np.uint8]) -> None:
         self.layer, self.x, size = layer, x, len(x) * layer.pixels
         self.patches = np.empty((size, bits.width(layer.inputs)), np.uint64)
-        self.product = _Product(layer, self.patches, scratch, "bits" if layer.padding == "valid" else "int32")
+        self.local = None if layer.padding == "valid" else (layer.local, layer.flipped)  # thresholds and flips
+        self.product = _Product(layer, self.patches, scratch, "int32" if self.local else "bits")
         self.pieces = np.empty((size, bits.width(layer.outputs)), np.uint64)
         self.out = np.zeros((len(x), bits.width(layer.gives)), np.uint64)
 
@@ -162,9 +161,9 @@ class _Conv:
         shape = *layer.image, *layer.kernel, *layer.before, *layer.stride, *layer.out
         steps = [(packed_steps.patches, (self.x[:m], *shape, self.patches[:n])), *self.product.steps(n)]
         pieces = self.product.out
-        if layer.padding == "same":
+        if self.local:
             z, pieces = self.product.out, self.pieces
-            steps.append((packed_steps.below_int32, (z[:n], layer.local, layer.flipped, pieces[:n])))
+            steps.append((packed_steps.below_int32, (z[:n], *self.local, pieces[:n])))
         return [*steps, (packed_steps.join, (pieces[:n], layer.outputs, self.out[:m]))]
 
 
@@ -174,6 +173,7 @@ class _Scores:
     def __init__(self, layer: PackedScores, x: Words, scratch: NDArray[np.uint8]) -> None:
         self.layer, self.x, packed = layer, x, layer.words is not None
         self.product = _Product(layer, x, scratch, "int32") if packed else None
+        self.weights = None if packed else layer.real
         self.sums = self.product.out if self.product else np.empty((len(x), layer.outputs))
 
     def steps(self, m: int) -> Steps:
@@ -182,4 +182,4 @@ class _Scores:
         affine = *out, z, layer.mean, layer.factor, layer.shift
         if self.product is not None:
             return [*self.product.steps(m), (packed_steps.scores_int32, affine)]
-        return [(packed_steps.sums, (self.x[:m], layer.real, z)), (packed_steps.scores_float64, affine)]
+        return [(packed_steps.sums, (self.x[:m], self.weights, z)), (packed_steps.scores_float64, affine)]

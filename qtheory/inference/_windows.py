@@ -91,7 +91,8 @@ class Windows(Windowed):
 
 
 def counts(name: str, value: Any, length: int) -> tuple[int, ...]:
-    """`length` positive integers."""
-    if isinstance(value, str | bytes) or not hasattr(value, "__len__") or len(value) != length:
+    """`length` positive integers, of a tuple, a list or an array: what has no order names no axes."""
+    found = value.tolist() if isinstance(value, np.ndarray) else value
+    if not isinstance(found, tuple | list) or len(found) != length:
         raise ValueError(f"{name} must hold {length} integers, got {value!r}")
-    return tuple(_arrays.inputs(n, name) for n in value)
+    return tuple(_arrays.inputs(n, name) for n in found)

@@ -142,6 +142,11 @@ class PackedRealConv(_Windows):
         a = _folding.affine(len(f.words), f.magnitude, mean, factor, shift)
         return cls(f.words, f.image, f.kernel, *_folding.reals(a), scale, stride, padding)
 
+    @property
+    def most(self) -> float:
+        """How large, in size, a number of an image may be."""
+        return self.patch.most
+
     @cached_property
     def patch(self) -> PackedReal:
         """The layer that a patch, as a row, goes through."""

@@ -17,6 +17,8 @@ from . import _arrays, _folding
 
 __all__ = ["PackedLinear", "PackedReal", "PackedScores"]
 
+LARGEST = float(np.finfo(np.float64).max)
+
 
 class _Dense:
     """What layers have in common whose weights (inputs, outputs) are packed by output."""
@@ -40,6 +42,11 @@ class _Dense:
     def gives(self) -> int:
         """The length of the rows that it gives."""
         return self.outputs
+
+    @property
+    def most(self) -> float:
+        """How large, in size, a number may be that the layer takes."""
+        return LARGEST
 
     @property
     def signs(self) -> NDArray[np.int8]:
@@ -155,6 +162,11 @@ class PackedReal(_Dense):
         words, magnitude = _arrays.split(weight)
         thresholds, flips = _folding.reals(_folding.affine(len(words), magnitude, mean, factor, shift))
         return cls(words, len(np.asarray(weight)), thresholds, flips, scale)
+
+    @property
+    def most(self) -> float:
+        """How large, in size, a number of a row may be."""
+        return min(LARGEST / (2 * self.inputs) * self.scale, LARGEST)  # half of it, for what rounding adds
 
     @cached_property
     def dense(self) -> NDArray[np.float64]:

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from .. import _check
 from . import _sources
+from ._programs import Hidden
 from .convolution import PackedConv, PackedRealConv
 from .layers import PackedLinear, PackedReal, PackedScores
 from .plan import Plan
 
 __all__ = ["PackedNetwork"]
 
-Hidden = PackedReal | PackedRealConv | PackedLinear | PackedConv
 SMALL = (1, 16, 128)  # the batches that plans are kept for; the last one serves all others
 
 SIGNED, REAL = ("int8", "float32", "float64"), ("uint8", "float64")  # inputs that are taken as they are
@@ -33,7 +33,7 @@ class PackedNetwork:
             inputs. Where it is another, or there is none, the network takes the signs of its inputs, with sign(0) = +1.
         last: the scores.
         classes: labels (outputs,), different integers, finite reals, booleans or texts; None: 0, 1, ...
-        name: shown to users.
+        name: a text, shown to users.
 
     Raises: ValueError naming the argument, and the layers that do not fit.
     """
@@ -49,6 +49,7 @@ class PackedNetwork:
         for i, layer in enumerate(layers):
             _check.instance("layer", layer, PackedLinear | PackedConv if i else Hidden, "PackedLinear(...)")
         _check.instance("last", self.last, PackedScores, "PackedScores.folded(weight)")
+        _check.instance("name", self.name, str, "'network'")
         for i, (before, after) in enumerate(pairwise((*layers, self.last))):
             if before.gives != after.takes:
                 raise ValueError(f"layers must fit: layer {i} gives {before.gives}, the next one takes {after.takes}")
@@ -146,7 +147,7 @@ class PackedNetwork:
     def rows(self, X: Any) -> NDArray[Any]:
         """X as C-contiguous rows (n, inputs) of uint8 or float64 (int8 or float32, too, where only signs count).
 
-        Raises: ValueError for another shape or dtype; numbers that are not finite are left to `Plan.run`.
+        Raises: ValueError for another shape or dtype; numbers not finite or too large are left to `Plan.run`.
         """
         inputs, signs, kept = self._takes
         x = np.asarray(X)
@@ -169,8 +170,11 @@ class PackedNetwork:
         return first.takes, signs, tuple(map(np.dtype, SIGNED if signs else REAL))
 
     def refuse(self, rows: NDArray[Any]) -> NoReturn:
-        """Raise the ValueError for rows that are not finite."""
-        raise ValueError(f"X must be finite, got {int((~np.isfinite(rows)).sum())} NaN or infinite entries")
+        """Raise the ValueError for rows that are not finite, or too large for the first layer."""
+        if wrong := int((~np.isfinite(rows)).sum()):
+            raise ValueError(f"X must be finite, got {wrong} NaN or infinite entries")
+        most, got = (*self.layers, self.last)[0].most, np.abs(rows).max()
+        raise ValueError(f"X must be at most {most:g} in size, so that no sum overflows, got {got:g}")
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_plans"}

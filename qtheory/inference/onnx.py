@@ -81,7 +81,8 @@ def to_onnx(
 def from_onnx(
     source: bytes | str | os.PathLike[str], *, ties: Literal["refuse", "positive"] = "refuse"
 ) -> PackedNetwork:
-    """The packed network of an ONNX or QONNX file.
+    """The packed network of an ONNX or QONNX file. It takes images with their channels last, also where the graph's
+    own input has them first, or is rows that the graph makes such images of.
 
     Arguments:
         source: the file's path, or its content.
@@ -104,10 +105,14 @@ def exact_sums(network: PackedNetwork, X: Any) -> bool:
     All terms of a sum are multiples of one power of 2; where the sum of their sizes is below 2^53 of it, or, in the
     float32 of a first convolution, 2^24, nothing is rounded. Sums of signs always are; the first layer's depend on X,
     those of a last layer with real weights on these.
+
+    Raises: ValueError as `PackedNetwork.scores`.
     """
     exact = network.last.weight is None or bool(_exact(np.asarray(network.last.weight, np.float64).T, MANTISSA).all())
     first = network.layers[0] if network.layers else None
-    rows = np.asarray(X, np.float64).reshape(len(X), network.sizes[0])
+    rows = network.rows(X).astype(np.float64)
+    if not np.isfinite(rows).all():
+        network.refuse(rows)
     if isinstance(first, PackedReal):
         exact = exact and bool(_exact(rows, MANTISSA).all())
     if isinstance(first, PackedRealConv):

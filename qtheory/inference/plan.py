@@ -5,6 +5,7 @@ each number of rows when it first comes, because the kernels depend on it.
 """
 
 from collections import deque
+from functools import partial
 from typing import Any, NoReturn, Protocol
 
 import numpy as np
@@ -53,6 +54,7 @@ class Plan:
         self.threads = _check.count("threads", threads)
         pixels = max((layer.pixels for layer in network.layers if isinstance(layer, Windowed)), default=1)
         self._part = max(1, min(self.batch, PART, PIXELS // pixels))
+        self._largest = (*network.layers, network.last)[0].most
         self._free = deque([self._programs()])  # its methods are atomic
 
     def scores(self, X: Any, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
@@ -73,7 +75,7 @@ class Plan:
     def run(self, rows: NDArray[Any], out: NDArray[np.float64]) -> bool:
         """Overwrite out with the scores of any number of rows from `PackedNetwork.rows`.
 
-        False, and nothing, where the rows are not finite.
+        False, and nothing, where the rows are not finite, or hold a number beyond the first layer's `most`.
         """
         if len(rows) > self._part:
             return self._in_parts(rows, out)
@@ -81,22 +83,26 @@ class Plan:
             programs = self._free.pop()
         except IndexError:
             programs = self._programs()
-        finite = programs(rows, out)
+        taken = programs(rows, out)
         self._free.append(programs)
-        return finite
+        return taken
 
     def _in_parts(self, rows: NDArray[Any], out: NDArray[np.float64]) -> bool:
-        if rows.dtype.kind == "f" and not packed_layers.all_finite(rows):
+        if rows.dtype.kind == "f" and not packed_layers.within(rows, self._largest):
             return False
         part = self._part
         starts = iter(range(0, len(rows), part))
 
-        def work(_: int) -> None:
+        def work() -> None:
             for i in starts:  # whoever is free takes the next
                 self.run(rows[i : i + part], out[i : i + part])
 
-        together(work, range(min(self.threads, -(-len(rows) // part))))
+        together(work, min(self.threads, -(-len(rows) // part)))
         return True
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy is another plan of the network: programs hold addresses, of buffers that it would not have."""
+        return partial(type(self), threads=self.threads), (self.network, self.batch)
 
     def _programs(self) -> Programs:
         return Programs(self.network.layers, self.network.last, self._part)

@@ -1,5 +1,6 @@
 """Every kernel beside the products of plain integers, for drawn shapes, outputs, thresholds and memory layouts."""
 
+import copy
 import os
 import pickle
 import subprocess
@@ -204,7 +205,7 @@ def test_what_is_laid_out_stays_aligned_in_copies():
     _, weights, _ = case(1, 600, 200)
     for value in (weights, product.thresholds(weights, np.zeros(600, np.int32))):
         arrays = [pickle.loads(pickle.dumps(value)) for _ in range(8)]
-        for array in (x for copy in arrays for x in copy if isinstance(x, np.ndarray)):
+        for array in (x for parts in arrays for x in parts if isinstance(x, np.ndarray)):
             assert array.ctypes.data % 64 == 0
 
 
@@ -266,6 +267,14 @@ def test_a_plan_sees_what_its_words_become_and_keeps_its_memory():
     for other in (words.astype(">u8"), np.asfortranarray(words)):
         with pytest.raises(ValueError, match="words must be native"):
             product.plan(other, weights)
+
+
+@pytest.mark.parametrize("copied", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_a_plan_cannot_be_copied(copied):
+    """The addresses in a copy would be those of arrays that it does not keep."""
+    words, weights, _ = case(5, 70, 200)
+    with pytest.raises(TypeError, match="a plan holds addresses"):
+        copied(product.plan(words, weights))
 
 
 @pytest.mark.parametrize("columns", [1, 64, 300, 5000])

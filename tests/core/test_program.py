@@ -29,6 +29,13 @@ def _increase(job):
         x[i] += by
 
 
+@step
+def _refuse(job):
+    (x,) = arguments(job, "i8:1")
+    if x[0] > 9:
+        raise ValueError("a step refuses")
+
+
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 4), (5, 2, 7)])
 def test_a_step_finds_what_the_program_was_given(shape):
     rng = np.random.default_rng(0)
@@ -61,3 +68,13 @@ def test_a_program_may_run_again():
 def test_a_job_that_is_too_long_is_refused():
     with pytest.raises(ValueError, match="could not broadcast"):
         program([(_increase, (0,) * WIDTH)])
+
+
+def test_what_a_step_raises_ends_the_program():
+    x = np.array([4])
+    table = program([(_double, (x,)), (_refuse, (x,)), (_increase, (x, 1))])
+    execute(table)
+    assert x[0] == 9
+    with pytest.raises(ValueError, match="a step refuses"):
+        execute(table)
+    assert x[0] == 18

@@ -100,6 +100,10 @@ GOOD = {
     [
         ("image", (5, 5), "image must hold 3"),
         ("image", "555", "image must hold 3"),
+        ("kernel", {3, 2}, "kernel must hold 2"),
+        ("stride", {1: 1, 2: 1}, "stride must hold 2"),
+        ("stride", np.array(2), "stride must hold 2"),
+        ("stride", [[1], [1]], "stride must be an integer"),
         ("image", (5, 5, 0), "image must be"),
         ("image", (2, 2, 2), "kernel must fit"),
         ("image", (2**15, 2**15, 2), "size of an image"),

@@ -215,6 +215,7 @@ PADDED = bits.pack(np.ones((70, 5))) | np.uint64(1 << 5)
         ({"network": lambda c: c.pop("classes")}, "classes must be"),
         ({"network": lambda c: c.update(classes=[1, 300], class_type="int8")}, "classes must be"),
         ({"network": lambda c: c.update(classes=[1, 2.5], class_type="int8")}, "classes must be"),
+        ({"network": lambda c: c.update(classes=[1.0, 1e9], class_type="float16")}, "classes must be"),
         ({"network": lambda c: c.update(class_type="object")}, "classes must be"),
         ({"network": lambda c: c.update(class_type=["int8"])}, "classes must be"),
     ],

@@ -217,3 +217,9 @@ def test_other_labels_are_refused(classes):
 
 def test_the_digits_are_those_of_the_data_set():
     assert (_demo.rows()[0].reshape(-1, 8, 8) == digits().images * 16).all() and len(_demo.held_out()) == 497
+
+
+@pytest.mark.parametrize("name", [3, None, b"network"])
+def test_a_name_is_a_text(name):
+    with pytest.raises(ValueError, match="name must be"):
+        PackedNetwork((), PackedScores.folded(np.ones((3, 2))), name=name)

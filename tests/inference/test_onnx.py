@@ -264,3 +264,14 @@ def test_sums_said_to_be_exact_are_exact_in_every_order(pairs):
 def test_sums_that_may_be_rounded_are_told(values, exact):
     network = PackedNetwork((PackedReal.folded(np.ones((2, 1))),), PackedScores.folded(np.array([[1.0]])))
     assert exact_sums(network, np.array([values])) == exact
+
+
+@pytest.mark.parametrize(("bad", "message"), [
+    (np.array([[1.0, np.nan], [np.inf, 0.0]]), "X must be finite, got 2 NaN"),
+    (np.zeros((1, 3)), "X must have 2 numbers"),
+    (1.0, "X must have 2 numbers"), ([["a", "b"]], "X must be an array of real numbers"),
+])  # fmt: skip
+def test_sums_of_no_rows_of_the_network_are_refused(bad, message):
+    network = PackedNetwork((PackedReal.folded(np.ones((2, 1))),), PackedScores.folded(np.array([[1.0]])))
+    with pytest.raises(ValueError, match=message):
+        exact_sums(network, bad)

@@ -1,7 +1,12 @@
 """Plans beside networks that are written out in NumPy: every kernel, number of rows and type of input; what is kept."""
 
+import copy
 import gc
 import itertools
+import pickle
+import subprocess
+import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -9,7 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qtheory.core import product
-from qtheory.inference import PackedConv, PackedLinear, PackedNetwork, PackedReal, PackedScores, _programs, plan
+from qtheory.inference import (
+    PackedConv,
+    PackedLinear,
+    PackedNetwork,
+    PackedReal,
+    PackedRealConv,
+    PackedScores,
+    _programs,
+    plan,
+)
 
 
 def drawn(*shape, seed=0):
@@ -120,6 +134,26 @@ def test_rows_that_are_not_finite_leave_the_output_as_it_was(part, real, monkeyp
     assert (out == 7).all()
 
 
+@pytest.mark.parametrize("images", [False, True])
+def test_rows_that_are_too_large_leave_the_output_as_it_was(images, monkeypatch):
+    """Those in a later part, too; what is just small enough is taken."""
+    monkeypatch.setattr(plan, "PART", 2)
+    terms = {"scale": 4.0, "shift": 0.5}
+    first = PackedReal.folded(drawn(12, 7), **terms)
+    if images:
+        first = PackedRealConv.folded(drawn(2, 2, 3, 5), (2, 2), **terms)
+    network, out = PackedNetwork((first,), PackedScores.folded(drawn(first.gives, 3))), np.full((5, 3), 7.0)
+    x, most = np.zeros((5, 12)), float(np.finfo(float).max) / 24 * 4
+    assert first.most == most
+    x[4, 3] = np.nextafter(most, np.inf)
+    for threads in (1, 2):
+        with pytest.raises(ValueError, match=r"X must be at most .* in size, so that no sum overflows, got 2\.9"):
+            network.plan(5, threads=threads).scores(x, out)
+        assert (out == 7).all()
+    x[4, 3] = -most
+    assert network.plan(5).scores(x, out) is out and (out != 7).all()
+
+
 def test_programs_are_made_once_for_a_number_of_rows(monkeypatch):
     made = []
     build = _programs.program
@@ -131,10 +165,39 @@ def test_programs_are_made_once_for_a_number_of_rows(monkeypatch):
     assert made == [4, 4]  # three products and the scores, for one row and for two
 
 
-def test_a_plan_keeps_what_its_programs_mean():
-    network, written = dense((66, 40, 3))
-    kept, x = network.plan(2), signs(2, 66)
-    kept.scores(x)
-    del network
+@pytest.mark.parametrize("kind", ["signs", "bytes", "images", "real scores"])
+def test_a_plan_keeps_what_a_layer_lays_out_anew(kind):
+    """As where two threads first ask a layer for a cached value at a time: it keeps the one that comes later."""
+    network, _ = dense((66, 600, 3), real=kind == "bytes", scores="real" if kind == "real scores" else "packed")
+    if kind == "images":
+        conv = PackedConv.folded(drawn(3, 3, 2, 5), (6, 7), padding="same", shift=0.5)
+        network = PackedNetwork((conv,), PackedScores.folded(drawn(conv.gives, 4)))
+    x = signs(2, network.sizes[0]).astype(np.uint8 if kind == "bytes" else np.int8)
+    kept = network.plan(2)
+    expected, watched = kept.scores(x), []
+    for layer in (*network.layers, network.last):
+        for name in set(vars(layer)) - set(layer.__match_args__):
+            watched += [weakref.ref(a) for a in arrays(vars(layer).pop(name))]
     gc.collect()
-    np.testing.assert_array_equal(kept.scores(x), written(x))
+    assert watched and all(a() is not None for a in watched)
+    np.testing.assert_array_equal(kept.scores(x), expected)
+
+
+def arrays(value):
+    return [a for a in (value if isinstance(value, tuple) else [value]) if isinstance(a, np.ndarray)]
+
+
+LOADED = "import pickle, sys; kept, x = pickle.load(sys.stdin.buffer); pickle.dump(kept.scores(x), sys.stdout.buffer)"
+
+
+def test_a_copy_of_a_plan_has_buffers_of_its_own():
+    """Here, where those that the programs mean are gone, and in another process, where they never were."""
+    network, written = dense((66, 40, 3))
+    kept, x = network.plan(5, threads=2), signs(5, 66)
+    kept.scores(x)
+    data = pickle.dumps((kept, x))
+    for again in (copy.deepcopy(kept), copy.copy(kept), pickle.loads(data)[0]):
+        assert (again.batch, again.threads) == (5, 2) and again._free is not kept._free
+        np.testing.assert_array_equal(again.scores(x), written(x))
+    there = subprocess.run([sys.executable, "-c", LOADED], input=data, capture_output=True, check=True)
+    np.testing.assert_array_equal(pickle.loads(there.stdout), written(x))
