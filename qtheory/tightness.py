@@ -35,7 +35,7 @@ class Sandwich:
     hardest: the gap of the worst function without noise and stochastic rounding, which was run; None where none was.
     value: of the semidefinite program, as the solver says; None where it failed.
     certified: a number that is proved to bound the gap from above, or None.
-    sharp: the bound of the same proof with the best comparator, which is a recursion, or None.   bound: the theorem's.
+    sharp: a sharper bound by the same proof, which is a sum or a recursion, or None.   bound: the theorem's.
     published: the bound as published or reconstructed, or None where it has other constants.
     seconds: it took.   failed: why there is no value, or no certified one; empty where nothing failed.
     """
@@ -203,7 +203,7 @@ def table(rows: Sequence[Sandwich]) -> Any:
 LEGEND = (
     "G = 1 and D = 1 (or mu = 1); κ = sqrt(d) Δ. hardest: a worst function without stochastic rounding, run. value: of "
     "the semidefinite program; * where that run does not attain it. proved: that no value is larger, in rational "
-    "numbers. sharp: the bound with the best comparator. stated: as published, ! where the run refutes it."
+    "numbers. sharp: by a recursion or a sum. stated: as published, ! where the run refutes it."
 )
 
 
@@ -247,7 +247,9 @@ def _hardest(program: Program, patience: float) -> float | None:
 
 
 def sharp(theorem: str, horizon: int, *, kappa: float = 0.0, c: float = 1.0) -> float | None:
-    """The sharper bound of li2017/sr_convex_sharp, or its remark on BinaryConnect; None where there is none."""
+    """The sharper bound of li2017/sr_convex_sharp, or of a remark in the theorem's note; None where there is none."""
+    if theorem == sr_strongly_convex.THEOREM.id:
+        return sr_strongly_convex.bound_sharp(horizon, mu=1, G=1, d=1, delta=kappa)
     if theorem == sr_convex.THEOREM.id:
         return sharp_rate(horizon, D=1, G=1, c=c, kappa=kappa)
     if theorem == bc_convex.THEOREM.id:

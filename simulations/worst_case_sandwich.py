@@ -7,7 +7,7 @@ from _figure import Picture, main
 from joblib import Parallel, delayed
 
 from qtheory import plotting
-from qtheory.tightness import Sandwich, candidates, tightness
+from qtheory.tightness import Sandwich, tightness
 
 KAPPAS = 0.0, 0.1, 0.5
 HORIZONS = 1, 2, 3, 4, 5, 6, 8, 10, 12
@@ -30,7 +30,7 @@ def sandwiches(horizons: tuple[int, ...]) -> dict[tuple[str, float, str], list[S
     keys = [
         (T, name, kappa, measure)
         for T in sorted(horizons, reverse=True)
-        for name in candidates()
+        for name in TITLES
         for kappa in KAPPAS
         for measure in MEASURES
     ]
@@ -38,7 +38,7 @@ def sandwiches(horizons: tuple[int, ...]) -> dict[tuple[str, float, str], list[S
     by_key = dict(zip(keys, found, strict=True))
     return {
         (name, kappa, measure): [by_key[T, name, kappa, measure] for T in horizons]
-        for name in candidates()
+        for name in TITLES
         for kappa in KAPPAS
         for measure in MEASURES
     }
@@ -68,7 +68,7 @@ def panel(ax: Any, rows: dict[str, list[Sandwich]]) -> None:
             ax.plot(*zip(*run, strict=True), label=f"hardest run, {said}", **look)
     plotting.bound(ax, T, 1.0, "bound")
     if some[0].sharp is not None:
-        plotting.bound(ax, T, [r.sharp / r.bound for r in some], "bound, best comparator", kind="floor")  # type: ignore
+        plotting.bound(ax, T, [r.sharp / r.bound for r in some], "sharper bound", kind="floor")  # type: ignore
     if some[0].published is not None:
         plotting.bound(ax, T, [r.published / r.bound for r in some], "as published", kind="stated")  # type: ignore
     if some[0].theorem == "li2017/sr_convex":  # whose first term is remembered in two ways
@@ -91,9 +91,7 @@ def draw(quick: bool) -> Picture:
     for name, top, bottom in zip(names, axes[0], axes[-1], strict=True):
         top.set_title(TITLES[name], fontsize=9)
         bottom.set_xlabel("$T$")
-    dotted = plotting.BOUNDS["floor"]  # its panels have no legend of their own
-    axes[-1][0].plot([], [], color=dotted.color, ls=dotted.linestyle, label="bound, best comparator")
-    plotting.legend(fig, [0] * 8 + [3, 0, 0, 0])
+    plotting.legend(fig, [0] * 8 + [3, 0, 0, 0])  # the first panel of the last row has every line
     plotting.caption(
         fig,
         r"G = 1 and D = 1, or $\mu$ = 1; $\kappa = \sqrt{d}\,\Delta$. Lines with marks: the value of the semidefinite "

@@ -17,8 +17,9 @@ from qtheory.theorems.li2017._rates import _comparators, convex_rate, sharp_rate
 from qtheory.tightness import Sandwich, candidates, published, sharp, tightness
 from qtheory.worst_case import SGD, solve
 
-SR, STRONG, BC, BC_STRONG = (
-    f"li2017/{name}" for name in ("sr_convex", "sr_strongly_convex", "bc_convex", "bc_strongly_convex")
+SR, SHARP, STRONG, BC, BC_STRONG = (
+    f"li2017/{name}"
+    for name in ("sr_convex", "sr_convex_sharp", "sr_strongly_convex", "bc_convex", "bc_strongly_convex")
 )
 ONE = {"D": 1.0, "G": 1.0, "c": 1.0}
 ROW = Sandwich(SR, 3, 0.1, 1.0, "average point", 0.5, 0.6, 0.6, 0.7, 0.8, 1.0, 0.1)
@@ -37,6 +38,15 @@ def test_without_rounding_the_sharp_rate_is_attained(T, measure):
     assert math.isclose(value(SR, T, measure=measure), sharp_rate(T, **ONE), rel_tol=1e-6)
     start = value(SR, T, measure=measure, domain="start")
     assert math.isclose(start, sharp_rate(T, **ONE, bounded=False), rel_tol=1e-6)
+
+
+@pytest.mark.parametrize("T", [2, 3, 6])
+def test_with_a_little_rounding_it_is_attained_by_the_average_of_the_gaps(T):
+    program = all_theorems()[SHARP].worst_case(T, kappa=0.1, measure="average value")
+    attained = sharp_rate(T, **ONE, kappa=0.1, bounded=False)
+    assert math.isclose(solve(program).value, attained, rel_tol=1e-6)
+    loose = dataclasses.replace(program, method=dataclasses.replace(program.method, adjacent=False))
+    assert solve(loose).value > attained * 1.02
 
 
 @pytest.mark.parametrize("c", [0.5, 2.0])
@@ -105,10 +115,10 @@ def test_the_limit_of_the_note():
 
 
 def test_the_candidates_are_the_corrected_theorems():
-    assert set(candidates()) == {SR, STRONG, BC, BC_STRONG}
+    assert set(candidates()) == {SR, SHARP, STRONG, BC, BC_STRONG}
 
 
-@pytest.mark.parametrize("name", [SR, STRONG, BC, BC_STRONG])
+@pytest.mark.parametrize("name", [SR, SHARP, STRONG, BC, BC_STRONG])
 def test_it_is_in_order(name):
     rows = tightness([name], horizons=[1, 3], kappas=[0, 0.5])
     assert [(r.horizon, r.kappa) for r in rows] == [(1, 0.0), (1, 0.5), (3, 0.0), (3, 0.5)]
@@ -128,7 +138,7 @@ def test_a_smaller_first_term_would_be_refuted(monkeypatch):
     half = 1 / (2 * math.sqrt(4))
     monkeypatch.setattr(module, "published", lambda *a, **k: published(*a, **k) - half)
     [row] = tightness([SR], horizons=[4], kappas=[0], certified=False)
-    assert row.refutes  # the counterexample, from T = 3 on
+    assert row.refutes  # from T = 3 on
     assert not tightness([SR], horizons=[2], kappas=[0], certified=False)[0].refutes
 
 
@@ -150,7 +160,7 @@ def test_what_is_out_of_order_is_said(change, said):
 def test_published_bounds():
     assert math.isclose(published(SR, 4), 1 / 2 + math.sqrt(5) / 8)
     assert math.isclose(published(STRONG, 4, kappa=1), (1 + math.log(5)) / 8 + 1 / 2)
-    assert published(BC_STRONG, 4) is None and sharp(STRONG, 4) is None
+    assert published(BC_STRONG, 4) is None and sharp(BC_STRONG, 4) is None
 
 
 def test_the_last_point_is_not_bounded_by_the_theorems():
@@ -182,7 +192,7 @@ def test_the_table_fits_a_terminal(run, tmp_path):
     result = run("--horizons", "1,3", "--kappa", "0,0.5")
     assert result.exit_code == 0 and max(map(len, result.output.splitlines())) <= 80
     assert "bc_strongly_convex" in result.output and "…" not in result.output
-    assert len(json.loads((tmp_path / "results" / "tightness.json").read_text())) == 16
+    assert len(json.loads((tmp_path / "results" / "tightness.json").read_text())) == 20
 
 
 def test_json(run):

@@ -34,8 +34,9 @@ def sharp_rate(
 ) -> float:
     """The bound of the average of the gaps that worst cases attain at kappa = 0 (proofs/li2017/sr_convex_sharp.md).
 
-    kappa: SR's, adds what rounding to an adjacent level may.   lift: L d Δ²/8, adds BinaryConnect's.   bounded: whether E|w_t - w*|² <= D² for all
-    t, or for t = 1 only.   first: t_0, 1 <= t_0 <= T, the step from which the comparator moves; the best by default.
+    kappa: SR's, adds what rounding to adjacent levels may.   lift: L d Δ²/8, adds BinaryConnect's floor.
+    bounded: whether E|w_t - w*|² <= D² for all t, or for t = 1 only.   first: t_0, 1 <= t_0 <= T, the step from which
+    the comparator moves; the best by default.
     """
     if T == 1:
         return D * G + lift

@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from ...optimum import optimum
 from ...problems import AbsoluteValue, NoNoise, Rademacher, SeparableQuadratic
+from ...worst_case import Program
 from .._base import Checked, Instance, Role, Verdict
 from .._convergence import Convergence, convex, on_grid
+from . import _worst_cases
 from ._families import small_quadratic, tilted_kink
 from ._rates import sharp_rate
 from .sr_convex_stated import case, constants
@@ -54,6 +57,12 @@ class SRConvexSharp(Convergence):
     def bound(self, instance: Instance) -> float:
         start = float(np.linalg.norm(instance.w1 - optimum(instance.problem).w))
         return bound(instance.steps, **constants(instance), start=start)
+
+    def worst_case(self, horizon: int, *, kappa: Any = 0, c: Any = 1, **options: Any) -> Program:
+        return _worst_cases.sr_convex(horizon, kappa, c, {"domain": "start"} | options)
+
+    def worst_bound(self, horizon: int, *, kappa: Any = 0, c: Any = 1) -> float:
+        return sharp_rate(horizon, D=1, G=1, c=float(c), kappa=float(kappa), bounded=False)
 
     def instances(self, scale: str = "quick") -> Iterable[Instance]:
         slope = AbsoluteValue([1.0], 1.0, 1.0, noise=NoNoise())

@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from ...methods import SR, R
 from ...problems import OneBit, SeparableQuadratic
 from ...quantizers import Grid
@@ -19,6 +21,12 @@ from ._rates import strong_rate
 def bound(T: int, *, mu: float, G: float, d: int, delta: float) -> float:
     """G² H_T / (2 mu T) + (1 - 1/T) sqrt(d) Δ G / 2."""
     return strong_rate(T, mu=mu, G=G) + (1 - 1 / T) * math.sqrt(d) * delta * G / 2
+
+
+def bound_sharp(T: int, *, mu: float, G: float, d: int, delta: float) -> float:
+    """G² H_T / (2 mu T) + (1/T) sum over t < T of min(sqrt(d) Δ G / 2, mu (t+1) d Δ² / 8): see the note's remarks."""
+    floor = np.minimum(math.sqrt(d) * delta * G / 2, mu * np.arange(2, T + 1) * d * delta**2 / 8)
+    return strong_rate(T, mu=mu, G=G) + float(floor.sum()) / T
 
 
 def bound_stated(T: int, *, mu: float, G: float, d: int, delta: float) -> float:

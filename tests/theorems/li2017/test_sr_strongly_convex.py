@@ -10,7 +10,7 @@ from qtheory.quantizers import Grid
 from qtheory.schedules import InverseTime
 from qtheory.testing import sr_runs
 from qtheory.theorems import Instance, Verdict
-from qtheory.theorems.li2017.sr_strongly_convex import THEOREM, bound, bound_stated
+from qtheory.theorems.li2017.sr_strongly_convex import THEOREM, bound, bound_sharp, bound_stated
 from tests.theorems.checks import about, holds, shipped
 
 
@@ -31,7 +31,8 @@ def test_the_average_of_the_gaps_obeys_it_too(run, T):
     assume(mu > 0)
     law = propagate(run.problem, run.method, InverseTime(mu), steps=T, start=run.start, record=[T])
     delta = run.method.grid.delta
-    assert law.mean_gap[-1] <= bound(T, mu=mu, G=G, d=run.problem.dim, delta=delta) * (1 + 1e-12)
+    symbols = {"mu": mu, "G": G, "d": run.problem.dim, "delta": delta}
+    assert law.mean_gap[-1] <= bound_sharp(T, **symbols) * (1 + 1e-12) <= bound(T, **symbols) * (1 + 2e-12)
 
 
 @given(st.integers(1, 10**4))
