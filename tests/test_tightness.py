@@ -29,7 +29,7 @@ def value(name, T, **fields):
     return solve(dataclasses.replace(all_theorems()[name].worst_case(T, **fields), method=SGD())).value
 
 
-# The sharp rate, against semidefinite programs
+# A sharper rate, against semidefinite programs
 
 
 @pytest.mark.parametrize("T", [1, 2, 3, 4, 7, 11])

@@ -31,7 +31,7 @@ class SRConvex(Convergence):
         $n = T - 1 \ge 1$, which is less than $\frac{D^2}{2c\sqrt T} + \frac{cG^2}{\sqrt T}
         + \frac{\sqrt d\,\Delta G}{2}$; $DG$ for $T = 1$.
     Kind: upper.
-    Status: the floor is sharp (sr_linear_floor); the sharp rate is a recursion (sr_convex_sharp), less than
+    Status: the floor is sharp (sr_linear_floor); a smaller rate is a recursion (sr_convex_sharp), less than
         this one by 6 percent where c = D/G and T is large.
     Arguments: an instance with schedule InverseSqrt(c).
     Errors raised: ValueError for an instance that `simulate` or `propagate` refuses.

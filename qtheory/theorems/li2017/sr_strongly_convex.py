@@ -24,9 +24,13 @@ def bound(T: int, *, mu: float, G: float, d: int, delta: float) -> float:
 
 
 def bound_sharp(T: int, *, mu: float, G: float, d: int, delta: float) -> float:
-    """G² H_T / (2 mu T) + (1/T) sum over t < T of min(sqrt(d) Δ G / 2, mu (t+1) d Δ² / 8): see the note's remarks."""
-    floor = np.minimum(math.sqrt(d) * delta * G / 2, mu * np.arange(2, T + 1) * d * delta**2 / 8)
-    return strong_rate(T, mu=mu, G=G) + float(floor.sum()) / T
+    """G² H_T / (2 mu T) + the lesser of (1/T) sum over t < T of min(κ G / 2, mu (t+1) κ² / 8), a remark of the note,
+    and κ G / 2 - mu κ² / 8 where mu κ <= 2 G (proofs/worst_case/sandwich.md, b), κ = sqrt(d) Δ."""
+    kappa = math.sqrt(d) * delta
+    floor = float(np.minimum(kappa * G / 2, mu * np.arange(2, T + 1) * kappa**2 / 8).sum()) / T
+    if mu * kappa <= 2 * G:
+        floor = min(floor, kappa * G / 2 - mu * kappa**2 / 8)
+    return strong_rate(T, mu=mu, G=G) + floor
 
 
 def bound_stated(T: int, *, mu: float, G: float, d: int, delta: float) -> float:
