@@ -1,6 +1,7 @@
 """Checks of arguments: each returns the value in its final type, or raises a ValueError that says what was expected."""
 
 import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,16 @@ def number(name: str, value: Any, *, above: float | None = None, least: float | 
     if least is not None and not x >= least:
         raise ValueError(f"{name} must be at least {least:g}, got {value!r}")
     return x
+
+
+def rational(name: str, value: Any, *, above: float | None = None, least: float | None = None) -> Fraction:
+    """A real number as the fraction that it prints as: 0.1 is 1/10. Fractions and integers stay what they are."""
+    if isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} must be a real number, got {value!r}")
+    if isinstance(value, Fraction | int | np.integer):
+        number(name, value, above=above, least=least)
+        return Fraction(int(value)) if isinstance(value, np.integer) else Fraction(value)
+    return Fraction(repr(number(name, value, above=above, least=least)))
 
 
 def count(name: str, value: Any, *, least: int = 1, most: int | None = None) -> int:

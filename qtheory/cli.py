@@ -99,10 +99,11 @@ def verify(
 @click.option("--kappa", default="0,0.1", show_default=True, metavar="K,...", help="sqrt(d) Δ, in units where D = 1.")
 @click.option("--c", "c", type=float, default=1.0, show_default=True, help="Of the schedule c / sqrt(t).")
 @click.option("--measure", type=click.Choice(["average point", "average value"]), default="average point", help="Of F.")
+@click.option("--patience", type=float, default=300.0, show_default=True, help="Seconds that one program may take.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("results"), help="Folder for the results.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON instead of a table.")
 def tightness(
-    only: tuple[str, ...], horizons: str, kappa: str, c: float, measure: str, out: Path, as_json: bool
+    only: tuple[str, ...], horizons: str, kappa: str, c: float, measure: str, patience: float, out: Path, as_json: bool
 ) -> None:
     """Compare bounds with worst cases: hardest run <= semidefinite value <= bound.
 
@@ -116,7 +117,9 @@ def tightness(
     sandwich.plan(only, horizons=times, kappas=sizes)
     prepare(out)
     with report.progress_bar(quiet=as_json) as progress:
-        rows = sandwich.tightness(only, horizons=times, kappas=sizes, c=c, measure=measure, progress=progress)
+        rows = sandwich.tightness(
+            only, horizons=times, kappas=sizes, c=c, measure=measure, patience=patience, progress=progress
+        )
     path, wrong = sandwich.write(rows, out), sandwich.complaints(rows)
     if as_json:
         click.echo(json.dumps([row.to_json() for row in rows], ensure_ascii=False))
@@ -129,7 +132,7 @@ def tightness(
 @click.argument("theorem")
 @click.option("--horizon", type=int, required=True, metavar="T", help="Number of points w_1 .. w_T.")
 @click.option("--kappa", type=float, default=0.0, show_default=True, help="sqrt(d) Δ, in units where D = 1 or mu = 1.")
-@click.option("--c", "c", type=float, default=1.0, show_default=True, help="Of the schedule c / sqrt(t).")
+@click.option("--c", "c", type=float, default=1.0, show_default=True, help="Of the schedule c / sqrt(t), if any.")
 @click.option("--measure", default="average point", show_default=True, help='Or "average value", "last", "best".')
 @click.option("--patience", type=float, default=300.0, show_default=True, help="Seconds that the solver may take.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("results"), help="Folder for the certificate.")
@@ -140,6 +143,8 @@ def certify(
     """Prove a convex theorem's exact worst case for one horizon, and write the proof.
 
     The value is certified in exact arithmetic; `python -m qtheory.worst_case.checker FILE` verifies the file again.
+
+    Exit code 0: it is proved. 2: unusable input, or a program that could not be solved or certified.
     """
     from .theorems import find
     from .verify import prepare
@@ -150,7 +155,7 @@ def certify(
         raise ValueError(f"theorem must be one theorem, such as {claim.id}, got {theorem!r}")
     program, bound = _commands.stated(claim, horizon, kappa=kappa, c=c, measure=measure)
     prepare(out)
-    path = out / f"{claim.id.replace('/', '_')}_T{horizon}_kappa{kappa:g}_c{c:g}_{measure.replace(' ', '_')}.json"
+    path = out / _commands.file_name(claim.id, horizon, kappa=kappa, c=c, measure=measure)
     said = {"id": claim.id, "horizon": horizon, "kappa": kappa, "c": c, "measure": measure, "bound": bound}
     said |= _commands.certified(program, path, patience=patience, quiet=as_json)
     click.echo(json.dumps(said, ensure_ascii=False) if as_json else _commands.lines(said))

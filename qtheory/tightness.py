@@ -17,9 +17,8 @@ from .theorems import all_theorems, find
 from .theorems._convergence import Convergence
 from .theorems.li2017 import bc_convex, sr_convex, sr_strongly_convex
 from .theorems.li2017._rates import sharp_rate
-from .worst_case import BC, SGD, Program, solve
-from .worst_case.certificate import certify
-from .worst_case.instances import worst_function
+from .worst_case import BC, SGD, Program, certify, solve, worst_function
+from .worst_case.cost import require_affordable
 
 HORIZONS, KAPPAS = (1, 2, 3, 5, 8), (0.0, 0.1)
 BOUNDED = "average point", "average value"  # the measures that the theorems bound
@@ -128,7 +127,7 @@ def tightness(
         c: of the schedule c / sqrt(t), > 0; theorems with mu have a schedule of their own.
         measure: "average point", E F(w̄_T) - F*, or "average value", the mean of E F(w_t) - F*, which the theorems bound
             too.   certified: whether to certify the values, which takes longer.
-        patience: about how many seconds one program may take.
+        patience: about how many seconds one program may take; more is refused before anything is solved.
         progress: called with (cases done, cases in all, what was done last).
 
     A program that the solver does not solve to its tolerance leaves a row without a value that says why.
@@ -139,18 +138,21 @@ def tightness(
     c = _check.number("c", c, above=0)
     if measure not in BOUNDED:
         raise ValueError(f"measure must be one of {', '.join(map(repr, BOUNDED))}, got {measure!r}")
+    programs = [case.theorem.worst_case(case.horizon, kappa=case.kappa, c=c, measure=measure) for case in cases]
+    for program in programs:  # before hours of work
+        require_affordable(program, patience)
     rows, said = [], progress or (lambda done, total, name: None)
     said(0, len(cases), "")
-    for done, case in enumerate(cases, 1):
-        rows.append(_sandwich(case, c, measure, certified, patience))
+    for done, (case, program) in enumerate(zip(cases, programs, strict=True), 1):
+        rows.append(_sandwich(case, program, c, measure, certified, patience))
         said(done, len(cases), rows[-1].name)
     return rows
 
 
 def plan(only: Sequence[str], *, horizons: Iterable[int], kappas: Iterable[float]) -> list[_Case]:
-    """What there is to do, checked. Raises: ValueError naming the argument."""
-    times = [_check.count("horizons", T) for T in horizons]
-    sizes = [_check.number("kappas", kappa, least=0) for kappa in kappas]
+    """What there is to do, checked, each case once. Raises: ValueError naming the argument."""
+    times = list(dict.fromkeys(_check.count("horizons", T) for T in horizons))
+    sizes = list(dict.fromkeys(_check.number("kappas", kappa, least=0) for kappa in kappas))
     if not times or not sizes:
         raise ValueError(f"horizons and kappas must not be empty, got {times} and {sizes}")
     return [_Case(*case) for case in product(_chosen(only), times, sizes)]
@@ -207,9 +209,8 @@ LEGEND = (
 )
 
 
-def _sandwich(case: _Case, c: float, measure: str, certified: bool, patience: float) -> Sandwich:
+def _sandwich(case: _Case, program: Program, c: float, measure: str, certified: bool, patience: float) -> Sandwich:
     begin, (theorem, T, kappa) = time.perf_counter(), case
-    program = theorem.worst_case(T, kappa=kappa, c=c, measure=measure)
     value, proved, failed = _solved(program, certified, patience)
     return Sandwich(
         theorem=theorem.id, horizon=T, kappa=kappa, c=c, measure=measure, hardest=_hardest(program, patience),
@@ -228,8 +229,8 @@ def _solved(program: Program, certified: bool, patience: float) -> tuple[float |
     if not certified:
         return solution.value, None, ""
     try:
-        return solution.value, float(certify(solution).value), ""
-    except ValueError as error:
+        return solution.value, math.nextafter(certify(solution).value, math.inf), ""  # not below it
+    except (InaccurateSolve, ValueError) as error:
         return solution.value, None, f"no certificate: {error}"
 
 

@@ -42,6 +42,15 @@ def test_json(run):
         assert checker.check(checker.read(file.read())) == Fraction(said["fraction"])
 
 
+def test_every_program_has_a_file_of_its_own(run, tmp_path):
+    for kappa in ("0.1", "0.1000001", "0", "0.0"):
+        result = run("li2017/sr_convex", "--horizon", 2, "--kappa", kappa)
+        assert f"kappa = {kappa.removesuffix('.0')}, c = 1: average point" in result.output
+    assert {p.name for p in (tmp_path / "results").iterdir()} == {
+        f"li2017_sr_convex_T2_kappa{kappa}_c1_average_point.json" for kappa in ("0.1", "0.1000001", "0")
+    }
+
+
 def test_measures(run, tmp_path):
     for measure in ("average value", "last", "best"):
         said = json.loads(run("li2017/sr_convex", "--horizon", 2, "--measure", measure, "--json").output)
@@ -64,6 +73,8 @@ def test_measures(run, tmp_path):
         (("li2017/sr_convex", "--horizon", 3, "--kappa", "nan"), "kappa must be finite"),
         (("li2017/sr_convex", "--horizon", 3, "--c", 0), "c must be greater than 0"),
         (("li2017/sr_convex", "--horizon", 3, "--measure", "first"), "measure must be one of"),
+        (("li2017/sr_strongly_convex", "--horizon", 3, "--c", 2), "c must be 1, since li2017/sr_strongly_convex has a"),
+        (("li2017/sr_convex", "--horizon", 3, "--kappa", 1e300), "choose other units"),
     ],
 )
 def test_what_cannot_be_certified(run, tmp_path, arguments, said):

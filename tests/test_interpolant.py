@@ -149,6 +149,9 @@ def test_vertices_may_coincide():
         ({"L": 0.9}, "values and gradients must be those of one function"),
         ({"tolerance": -1.0}, "tolerance"),
         ({"minimiser": [0.0, 0.0]}, "minimiser"),
+        ({"minimiser": [5.0]}, "minimiser must be where F is least, but at point 0 it is 4.5 less"),
+        ({"minimiser": [5.0], "L": 1.0}, "minimiser must be where F is least"),
+        ({"minimiser": [1.0], "box": (-1.0, 2.0)}, "minimiser must be where F is least"),
         ({"gradients": [[0.5], [1.0]], "values": [0.0, 0.75]}, "minimiser must be given"),
     ],
 )

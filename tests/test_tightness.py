@@ -15,7 +15,7 @@ from qtheory.testing import numbers
 from qtheory.theorems import all_theorems
 from qtheory.theorems.li2017._rates import _comparators, convex_rate, sharp_rate, strong_rate
 from qtheory.tightness import Sandwich, candidates, published, sharp, tightness
-from qtheory.worst_case import SGD, solve
+from qtheory.worst_case import SGD, certify, solve
 
 SR, SHARP, STRONG, BC, BC_STRONG = (
     f"li2017/{name}"
@@ -168,10 +168,35 @@ def test_the_last_point_is_not_bounded_by_the_theorems():
         tightness([SR], horizons=[2], kappas=[0], measure="last")
 
 
-def test_a_solver_that_fails_leaves_a_row_that_says_so(monkeypatch):
-    def fails(*arguments, **options):
-        raise InaccurateSolve("residual 1")
+def fails(*arguments, **options):
+    raise InaccurateSolve("residual 1")
 
+
+def test_a_proof_that_fails_leaves_a_row_that_says_so(monkeypatch):
+    monkeypatch.setattr(module, "certify", fails)
+    [row] = tightness([SR], horizons=[2], kappas=[0])
+    assert row.value is not None and row.certified is None
+    assert module.complaints([row]) == [f"{SR}, T = 2, kappa = 0: no certificate: residual 1"]
+
+
+def test_the_certified_float_is_proved():
+    [row] = tightness([SR], horizons=[3], kappas=[0.1])
+    assert row.certified > certify(solve(all_theorems()[SR].worst_case(3, kappa=0.1))).value
+
+
+def test_what_takes_too_long_is_refused_before_anything_is_solved(monkeypatch):
+    monkeypatch.setattr(module, "solve", lambda *arguments, **options: pytest.fail("was solved"))
+    with pytest.raises(ValueError, match="got 90,"):
+        tightness([SR], horizons=[2, 90], kappas=[0], patience=10)
+
+
+def test_what_is_asked_for_twice_is_done_once():
+    assert [(case.horizon, case.kappa) for case in module.plan([SR], horizons=[2, 3, 2], kappas=[0, 0.0])] == [
+        (2, 0.0), (3, 0.0),
+    ]  # fmt: skip
+
+
+def test_a_solver_that_fails_leaves_a_row_that_says_so(monkeypatch):
     monkeypatch.setattr(module, "solve", fails)
     [row] = tightness([SR], horizons=[2], kappas=[0])
     assert row.value is row.hardest is row.ratio is None and not row.attained

@@ -25,7 +25,8 @@ class Interpolant(Problem):
         mu: >= 0.   L: > mu, or None: F has kinks.
         tolerance: F may differ at x_i from f_i by this share of the largest |f_i|, |g_i| |x_i|; F >= f_i in any case
             without L.
-        minimiser: (d,) w*; by default the point with the least value, if its gradient vanishes.
+        minimiser: (d,) w*, which is believed where no point contradicts it; by default the point with the least value,
+            if its gradient vanishes.
         noise, box: see Problem.
 
     Raises: ValueError naming the argument; for values and gradients that no function of the class has.
@@ -56,6 +57,10 @@ class Interpolant(Problem):
             raise ValueError(
                 f"values and gradients must be those of one function, but at point {i} it is {off[i]:.3g} off"
             )
+        below = float(self.value(self.minimiser)) - self.value(self.project(self.points))
+        if below.max() > self.tolerance * self._size:
+            i = int(below.argmax())
+            raise ValueError(f"minimiser must be where F is least, but at point {i} it is {below[i]:.3g} less")
 
     def _least_point(self) -> Vector:
         if self.minimiser is not None:

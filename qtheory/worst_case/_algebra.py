@@ -8,19 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from .. import _check
-
 Key = tuple[int, ...]  # (): the number 1; (k,): function value k; (i, j), i <= j: the inner product of vectors i and j
-
-
-def rational(name: str, value: Any, *, above: float | None = None, least: float | None = None) -> Fraction:
-    """A real number as the fraction that it prints as: 0.1 is 1/10. Fractions and integers stay what they are."""
-    if isinstance(value, bool | np.bool_):
-        raise ValueError(f"{name} must be a real number, got {value!r}")
-    if isinstance(value, Fraction | int | np.integer):
-        _check.number(name, value, above=above, least=least)
-        return Fraction(int(value)) if isinstance(value, np.integer) else Fraction(value)
-    return Fraction(repr(_check.number(name, value, above=above, least=least)))
 
 
 class _Combination:

@@ -10,8 +10,9 @@ from typing import Any
 from .. import _check, progress
 from ..optimum import InaccurateSolve
 from .certificate import Certificate, certify, decimal
+from .cost import seconds
 from .program import Program
-from .solve import seconds, solve
+from .solve import solve
 
 TICK = 0.25  # seconds between two movements of the bar
 
@@ -22,6 +23,8 @@ def stated(theorem: Any, horizon: int, *, kappa: float, c: float, measure: str) 
     if not hasattr(theorem, "worst_case"):
         raise ValueError(f"{theorem.id} has no worst-case program: convex convergence theorems of li2017 have one")
     program = theorem.worst_case(horizon, kappa=kappa, c=c, measure=measure)
+    if c != 1 and program.schedule == theorem.worst_case(horizon, kappa=kappa, measure=measure).schedule:
+        raise ValueError(f"c must be 1, since {theorem.id} has a schedule of its own, {program.schedule}, got {c:g}")
     return program, None if measure == "last" else float(theorem.worst_bound(horizon, kappa=kappa, c=c))
 
 
@@ -48,11 +51,22 @@ def certified(program: Program, path: Path, *, patience: float, quiet: bool = Fa
     }
 
 
+def file_name(theorem: str, horizon: int, *, kappa: float, c: float, measure: str) -> str:
+    """Another for every program."""
+    return f"{theorem}_T{horizon}_kappa{_whole(kappa)}_c{_whole(c)}_{measure}.json".replace("/", "_").replace(" ", "_")
+
+
+def _whole(x: float) -> str:
+    """With all digits."""
+    return repr(float(x)).removesuffix(".0")
+
+
 def lines(said: dict[str, Any]) -> str:
     """The same for a reader."""
     kind = "and some F attains it" if said["attained"] else "of a relaxation: no F need attain it"
     rows = [
-        f"{said['id']}, T = {said['horizon']}, kappa = {said['kappa']:g}, c = {said['c']:g}: {said['measure']}",
+        f"{said['id']}, T = {said['horizon']}, kappa = {_whole(said['kappa'])}, c = {_whole(said['c'])}: "
+        f"{said['measure']}",
         f"  certified  {said['certified']}  rounded up; {kind}",
         f"  solver     {said['solver']:.9f}  in floating point",
     ]

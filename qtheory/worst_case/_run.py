@@ -30,8 +30,9 @@ class Run:
     _asked: dict[str, tuple[Vector, Expression]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        length = float(self.kind.G / self.kind.mu if self.distance is None else self.distance)
-        self.F = Function(self.world, self.kind, length=length)
+        lengths = [] if self.distance is None else [self.distance]
+        lengths += [self.kind.G / self.kind.mu] if self.kind.G and self.kind.mu else []
+        self.F = Function(self.world, self.kind, length=float(min(lengths)))
         if self.domain == "projected":
             self.F.star = self.world.vector("g(w*)", self.F.slope)
             self.F.seen[0] = ("w*", ZERO, self.F.star, Expression({}))

@@ -16,7 +16,7 @@ from fractions import Fraction
 from typing import Any
 
 FORMAT = "qtheory worst-case certificate, version 1"
-MOST_BYTES, MOST_CHARACTERS, MOST_POINTS = 20_000_000, 2000, 100
+MOST_BYTES, MOST_CHARACTERS, MOST_BITS, MOST_POINTS = 20_000_000, 2000, 20_000, 100
 FRACTION = re.compile("-?[0-9]+(/0*[1-9][0-9]*)?")
 PARTS = "format function method steps distance domain measure value multipliers tangents vectors units factor"
 METHODS = {"SGD": [], "SR": ["kappa", "concave", "adjacent"], "BC": ["energy", "stochastic"]}
@@ -43,9 +43,10 @@ def entries(part, keys, name):
 
 
 def add(total, terms, factor=1):
-    """total + factor terms, in place."""
+    """total + factor terms, in place. Long sums are quick where the numbers have a short denominator in common."""
     for key, a in terms.items():
         total[key] = total.get(key, 0) + factor * a
+        need(total[key].denominator.bit_length() <= MOST_BITS, "the numbers have no short denominator in common")
     return total
 
 
@@ -57,9 +58,7 @@ def dot(x, y):
     """The inner product of two vectors."""
     total: dict = {}
     for i, a in x.items():
-        for j, b in y.items():
-            key = (i, j) if i <= j else (j, i)
-            total[key] = total.get(key, 0) + a * b
+        add(total, {(i, j) if i <= j else (j, i): b for j, b in y.items()}, a)
     return total
 
 
@@ -134,9 +133,9 @@ class Run:
             self.premises[f"|n({name})| <= noise"] = (norm, n, self.noise**2)
         return plus(s, n)
 
-    def project(self, name, x):
-        """x, or its nearest point in the domain, from which it differs by a normal."""
-        if self.domain == "projected":
+    def project(self, name, x, alpha):
+        """x, or its nearest point in the domain, from which it differs by a normal, if a step was taken."""
+        if self.domain == "projected" and alpha:
             self.normals[name] = self.vector(f"normal({name})")
             x = plus(x, self.normals[name], -1)
         return self.keep(name, x)
@@ -173,8 +172,8 @@ class Run:
             self.keep(name, plus(w, r))
         g = self.gradient(name)
         if self.kind != "SR" or not self.size * alpha:
-            return self.project(f"w{t + 1}", plus(w, g, -alpha))
-        p, r = self.project(f"p{t}", plus(w, g, -alpha)), self.vector(f"r{t}", fresh=True)
+            return self.project(f"w{t + 1}", plus(w, g, -alpha), alpha)
+        p, r = self.project(f"p{t}", plus(w, g, -alpha), alpha), self.vector(f"r{t}", fresh=True)
         name, energy = f"|r{t}|² <= κ α G", self.size * alpha
         if not self.flag and not self.noise:
             self.premises[name] = (norm, r, energy * self.G)
@@ -226,17 +225,16 @@ class Run:
 
     def semidefinite(self, total, units, denominator, rows):
         """Whether S = L L' + E, in the given units, with E diagonally dominant, and zero where the Gram matrix is."""
-        balance = [Fraction(0)] * len(rows)  # E_ii minus the other |E_ij|
+        balance: dict = {}  # E_ii minus the other |E_ij|
         for i, a in enumerate(self.vectors):
             for j, b in enumerate(self.vectors[: i + 1]):
                 entry = total.get((a, b) if a <= b else (b, a), 0) * units[i] * units[j]
                 product = sum(map(int.__mul__, rows[i], rows[j])) / denominator**2
                 if i == j:
-                    balance[i] += entry - product
+                    add(balance, {i: entry - product})
                 elif a not in self.fresh:
-                    rest = abs(entry / 2 - product)
-                    balance[i], balance[j] = balance[i] - rest, balance[j] - rest
-        return min(balance) >= 0
+                    add(balance, {i: 1, j: 1}, -abs(entry / 2 - product))
+        return min(balance.values()) >= 0
 
 
 def check(file):
@@ -247,7 +245,7 @@ def check(file):
     need(isinstance(multipliers, dict) and isinstance(file["tangents"], dict), "multipliers, tangents must be objects")
     run = Run(file)
     need(set(run.tangents) <= set(run.premises), "a tangent belongs to no premise")
-    total = run.total({name: number(m, f"the multiplier of {name[:80]}", least=0) for name, m in multipliers.items()})
+    total = run.total({name: number(m, f"the multiplier of {name[:80]!r}", least=0) for name, m in multipliers.items()})
     value = -total.pop((), Fraction(0))
     need(number(file["value"], "value") == value, "the constants do not add up to the value")
     need(not any(a for key, a in total.items() if isinstance(key, str)), "the function values do not cancel")

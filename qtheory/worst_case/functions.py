@@ -8,7 +8,8 @@ proofs/worst_case/programs.md).
 from dataclasses import dataclass, field
 from typing import Any
 
-from ._algebra import Expression, Vector, rational
+from .._check import rational
+from ._algebra import Expression, Vector
 from ._world import ZERO, World
 
 

@@ -114,7 +114,10 @@ def _inside(solution: Solution, margin: float) -> WorstFunction:
         ]
         enough = solution.objective.at(gram, values) - LOSS * solution.value
         for vectors in _factors(gram, values, met):
-            worst = _assembled(solution.program, solution.world, vectors, values)
+            try:
+                worst = _assembled(solution.program, solution.world, vectors, values)
+            except ValueError:  # no function of the class, to the interpolant's tolerance
+                continue
             if worst.stepped() >= enough:
                 return worst
     raise InaccurateSolve(f"no function was found that meets the requirements by {margin:g}: choose another margin")

@@ -11,7 +11,8 @@ from fractions import Fraction
 from typing import Any
 
 from .. import _check
-from ._algebra import Expression, Vector, rational
+from .._check import rational
+from ._algebra import Expression, Vector
 from ._run import Run
 
 WITHIN_G = "within G"

@@ -6,8 +6,9 @@ from fractions import Fraction
 from typing import Any
 
 from .. import _check
+from .._check import rational
 from ..schedules import Schedule
-from ._algebra import Expression, Vector, rational
+from ._algebra import Expression, Vector
 from ._run import DOMAINS, Run
 from ._world import World, mean
 from .functions import Class

@@ -79,8 +79,8 @@ def search(
     """
     T, kappa, schedule, which, seed, evaluations = _checked(horizon, kappa, c, measure, seed, evaluations)
     trials = _check.count("trials", trials, least=2)
+    lift = _hardest_lift(T, kappa, schedule, which, seed)  # which refuses a horizon that is too large
     kink = _hardest_kink(T, kappa, schedule, which, seed, evaluations)
-    lift = _hardest_lift(T, kappa, schedule, which, seed)
     found = (_measured(*kink, schedule, T, trials, seed), _measured(*lift, schedule, T, trials, seed))
     return tuple(sorted(found, key=lambda f: -(f.average_value, f.average_point)[which]))
 

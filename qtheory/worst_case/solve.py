@@ -1,10 +1,11 @@
 """Solving a worst case numerically: by cvxpy, in units in which every vector is about 1 long."""
 
 import math
+import threading
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -14,9 +15,9 @@ from scipy import sparse
 
 from .. import _check
 from ..optimum import InaccurateSolve
-from ..schedules import Constant
 from ._algebra import Expression
 from ._world import Required, World
+from .cost import TOO_FAR, in_range, require_affordable
 from .program import Program
 
 TOLERANCE = 1e-6  # of the primal value against the dual one, and of the residuals, relative
@@ -26,8 +27,6 @@ AGAIN: tuple[dict[str, Any], ...] = (  # where the solver stalls, mostly since n
     {}, WHOLE | {"static_regularization_constant": 1e-7}, {"equilibrate_enable": False},
     WHOLE | {"max_step_fraction": 0.9},
 )  # fmt: skip
-SPEED = 2.5e-9  # seconds for a requirement and a squared number of unknowns, on two cores that others use too
-YEAR = 365.25 * 86400
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +54,7 @@ class Solution:
     seconds: float
 
 
+@in_range()
 def solve(program: Program, *, patience: float = 300.0) -> Solution:
     """The worst case of a program.
 
@@ -65,11 +65,13 @@ def solve(program: Program, *, patience: float = 300.0) -> Solution:
     T = 30 takes seconds, but for BC with an adversarial error or the measure "average value", and for the domain
     "projected", which take minutes.
 
+    Ctrl-C is heard at once, though a solver that was interrupted runs on, unheard, until it is done.
+
     Raises: InaccurateSolve, with the residuals, where the solver did not converge; ValueError where it would take
-        longer than `patience`.
+        longer than `patience`, and for constants that floating-point numbers do not reach.
     """
     _check.instance("program", program, Program, "theorem.worst_case(8)")
-    _within(program, _check.number("patience", patience, above=0))
+    require_affordable(program, patience)
     begin = time.perf_counter()
     world, objective = program.world()
     objective = world.kept(objective)
@@ -87,68 +89,27 @@ def solve(program: Program, *, patience: float = 300.0) -> Solution:
     )  # fmt: skip
 
 
-def seconds(program: Program) -> float:
-    """About how long `solve` takes on two cores that others use too, from measurements; infinite beyond all floats."""
-    return _cost(program)(program.horizon)
-
-
-def _cost(program: Program) -> Callable[[int], float]:
-    """Seconds by the horizon: an iteration costs the requirements times the square of the unknowns, and both are
-    quadratic in the horizon."""
-    small = [_counts(program, horizon) for horizon in (4, 5, 6)]
-    often = SPEED * (2 if _counts(program, 2)[2] else 1)
-
-    def at(horizon: int) -> float:
-        rows, unknowns = (_quadratic([counts[k] for counts in small], horizon - 4) for k in (0, 1))
-        try:
-            return 0.5 + often * float(rows * unknowns**2)
-        except OverflowError:
-            return math.inf
-
-    return at
-
-
-def _counts(program: Program, horizon: int) -> tuple[int, int, bool]:
-    """(requirements, unknowns, whether there are roots)."""
-    world, _ = replace(program, horizon=horizon, schedule=Constant(1)).world()
-    n = len(world.names)
-    roots = any(r.under is not None for r in world.required)
-    return len(world.required), n * (n + 1) // 2 - len(world.absent) + len(world.values), roots
-
-
-def _quadratic(values: Sequence[int], at: int) -> int:
-    """The quadratic that has these values at 0, 1 and 2."""
-    a, b, c = values
-    return a + at * (b - a) + at * (at - 1) // 2 * (c - 2 * b + a)
-
-
-def _within(program: Program, patience: float) -> None:
-    cost, horizon = _cost(program), program.horizon
-    about = cost(horizon)
-    if about <= patience:
-        return
-    low, high = 1, horizon
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if cost(middle) <= patience else (low, middle)
-    if about < YEAR:
-        duration, allow = f"{about:.0f} s", f", or allow it by patience={math.ceil(about)}"
-    else:
-        duration, allow = (f"{about / YEAR:.1g} years" if about < math.inf else "for ever"), ""
-    raise ValueError(
-        f"horizon must be about {low} or less for a patience of {patience:g} s, got {_short(horizon)}, which would "
-        f"take about {duration}: lower it, choose domain 'start', measure 'average point' or no noise{allow}"
-    )
-
-
-def _short(n: int) -> str:
-    return str(n) if n < 10**15 else f"{float(n):.3g}" if n < 10**300 else "a number of more than 300 digits"
-
-
 def _short_binary(x: float) -> Fraction:
     """x to 20 binary digits."""
     mantissa, exponent = math.frexp(x)
     return Fraction(round(mantissa * 2**20)) * Fraction(2) ** (exponent - 20)
+
+
+def _aside(work: Callable[[], Any]) -> None:
+    """work() in a thread of its own: in the main thread, a solver would let nobody hear Ctrl-C before it is done."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join()
+    if raised:
+        raise raised[0]
 
 
 class _Scaled:
@@ -160,10 +121,11 @@ class _Scaled:
         self.sizes, self.value_sizes = np.array(world.sizes), np.array(world.value_sizes)
         pairs = [(i, j) for i in range(n) for j in range(i, n) if (i, j) not in world.absent]
         self.keys = {key: k for k, key in enumerate([*pairs, *((k,) for k in range(len(world.values)))])}
-        self.units = np.array([self._unit(key) for key in self.keys])
+        with np.errstate(all="ignore"):
+            self.units = np.array([self._unit(key) for key in self.keys])
         self.pairs = np.array(pairs)
         if not ((self.units > 0).all() and np.isfinite(self.units).all()):
-            raise ValueError("the program's constants must be nearer to 1: choose other units of w and F")
+            raise ValueError(TOO_FAR)
         self.objective, _ = self._row(objective)
         self.unit = float(abs(self.objective).max())
 
@@ -206,8 +168,8 @@ class _Scaled:
             balance = self.objective / self.unit - multipliers / scale @ A + self._matrix().T @ slack.ravel(order="F")
             excess = (A @ at + ends) / scale
             primal, dual = (self.objective @ at).item() / self.unit, -float(multipliers @ (ends / scale))
-            self._precise(problem.status, at, excess, multipliers, slack, balance)
-            if len(linear) == len(required) and not abs(dual - primal) <= TOLERANCE * abs(dual) + 1e-9:
+            self._precise(problem.status, at, excess, multipliers, slack, balance, min(1.0, abs(primal)))
+            if len(linear) == len(required) and not abs(dual - primal) <= TOLERANCE * abs(dual):
                 raise InaccurateSolve(f"primal and dual values differ: {primal:.9g} against {dual:.9g} (scaled)")
         gram, values = self._parts(at)
         return gram, values, multipliers / scale * self.unit, slack * self.unit / np.outer(self.sizes, self.sizes)
@@ -224,8 +186,10 @@ class _Scaled:
         row, constant = self._row(expression)
         return float(max(abs(row).max(), abs(constant)))
 
-    def _precise(self, status: str, x: Any, excess: Any, multipliers: Any, slack: Any, balance: Any) -> None:
-        """Refuse what is not solved, or not feasible on either side; all in scaled units."""
+    def _precise(
+        self, status: str, x: Any, excess: Any, multipliers: Any, slack: Any, balance: Any, value: float
+    ) -> None:
+        """Refuse what is not solved, or not feasible on either side for a value of that size; all in scaled units."""
         gram = self._parts(x)[0] / np.outer(self.sizes, self.sizes)
         residuals = {
             "requirements exceeded by": excess.max(),
@@ -234,7 +198,7 @@ class _Scaled:
             "slack below zero by": -np.linalg.eigvalsh(slack)[0],
             "dual equations missed by": abs(balance).max(),
         }
-        if not status.startswith("optimal") or not max(residuals.values()) <= TOLERANCE:
+        if not status.startswith("optimal") or not max(residuals.values()) <= TOLERANCE * value:
             said = ", ".join(f"{name} {max(r, 0.0):.3g}" for name, r in residuals.items())
             raise InaccurateSolve(f"the solver ended with status {status!r}, not precise enough: {said}")
 
@@ -244,9 +208,11 @@ class _Scaled:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of inaccuracy, which is an error here
             try:
-                problem.solve(solver=cp.CLARABEL, **(SETTINGS | settings))
-            except cp.SolverError as error:
-                raise InaccurateSolve(f"the solver failed: {error}") from None
+                _aside(lambda: problem.solve(solver=cp.CLARABEL, **(SETTINGS | settings)))
+            except BaseException as error:  # a panic of Clarabel is no Exception
+                if isinstance(error, cp.SolverError) or type(error).__name__ == "PanicException":
+                    raise InaccurateSolve(f"the solver failed: {error}") from None
+                raise
         if any(v.value is None for v in problem.variables()):
             raise InaccurateSolve(f"the solver ended with status {problem.status!r} and no point, so no residuals")
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtheory.worst_case._algebra import Expression, Vector, rational
+from qtheory._check import rational
+from qtheory.worst_case._algebra import Expression, Vector
 from qtheory.worst_case._world import ZERO, World, mean
 
 VECTORS = np.random.default_rng(0).integers(-3, 4, (4, 3))

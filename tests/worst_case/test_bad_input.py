@@ -55,7 +55,6 @@ def test_noise_that_is_text(value):
 def test_flags(value):
     refused("concave", lambda: SR(kappa=1, concave=value))
     refused("adjacent", lambda: SR(kappa=1, adjacent=value))
-    refused("adjacent", lambda: SR(kappa=1, adjacent=value))
     refused("stochastic", lambda: BC(energy=1, stochastic=value))
 
 

@@ -8,8 +8,7 @@ import pytest
 from qtheory.optimum import InaccurateSolve
 from qtheory.schedules import Constant, InverseSqrt, InverseTime, Table
 from qtheory.theorems import all_theorems
-from qtheory.worst_case import BC, MEASURES, SGD, SR, Convex, Program, Smooth, solve
-from qtheory.worst_case.instances import worst_function
+from qtheory.worst_case import BC, MEASURES, SGD, SR, Convex, Program, Smooth, solve, worst_function
 
 
 def found(**fields):
@@ -138,6 +137,12 @@ REFUSED = [
 def test_bad_input_is_refused(fields, match):
     with pytest.raises(ValueError, match=match):
         found(function=Convex(G=1), horizon=3, **fields)
+
+
+def test_data_of_no_function_is_a_solver_that_is_too_inaccurate():
+    """Gradients a billion times shorter than L D."""
+    with pytest.raises(InaccurateSolve, match="no function was found"):
+        found(function=Smooth(L=1000, G=1e-6), schedule=Constant(2), domain="iterates", horizon=4, measure="best")
 
 
 def test_bad_margins_are_refused():

@@ -81,6 +81,13 @@ def test_strong_convexity_bounds_the_distance():
     assert value(program) == near(9 / 4)
 
 
+@pytest.mark.parametrize("distance", [1, 1000])
+@pytest.mark.parametrize("function", [Smooth(L=1002, mu=1000, G=2), Convex(mu=1000, G=2)], ids=["smooth", "convex"])
+def test_a_distance_that_says_nothing_costs_no_digits(function, distance):
+    """G²/(2 mu), far below G D."""
+    assert value(LIPSCHITZ, function=function, distance=distance, horizon=1) == near(0.002, 1e-6)
+
+
 PROTOTYPE = {2: 0.75, 3: 0.6534, 5: 0.5420, 8: 0.4565, 12: 0.3934}
 ROUNDED = {2: (0.7742, 0.7750), 3: (0.6923, 0.6936), 5: (0.5911, 0.5922), 8: (0.5110, 0.5120), 12: (0.4511, 0.4518)}
 

@@ -8,9 +8,7 @@ from qtheory.exact import propagate
 from qtheory.problems import Interpolant
 from qtheory.schedules import InverseSqrt
 from qtheory.simulate import simulate
-from qtheory.worst_case import BC, SGD, SR, Convex, Program, Smooth, solve
-from qtheory.worst_case.instances import worst_function
-from qtheory.worst_case.search import search, search_bc
+from qtheory.worst_case import BC, SGD, SR, Convex, Program, Smooth, search, search_bc, solve, worst_function
 
 SETTINGS = {"evaluations": 200, "trials": 1024}
 
@@ -125,6 +123,7 @@ def test_bad_input_of_the_search_for_bc_is_refused():
     ("change", "match"),
     [
         ({"horizon": 1}, "horizon"),
+        ({"horizon": 10**6}, "horizon must be about"),
         ({"kappa": 0.0}, "kappa"),
         ({"kappa": np.nan}, "kappa"),
         ({"c": -1.0}, "c must"),

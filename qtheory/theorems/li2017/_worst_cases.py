@@ -3,9 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
+from ..._check import rational
 from ...schedules import InverseSqrt, InverseTime
 from ...worst_case import BC, SR, Convex, Program, Smooth
-from ...worst_case._algebra import rational
 
 L = 1  # of BinaryConnect's convex objectives
 L_STRONG = 2  # of its strongly convex objectives, with mu = 1
