@@ -108,6 +108,13 @@ def pack(signs):
     return words
 
 
+def of_flags(flags):
+    """The words (ceil(n / 64),) uint64 whose bits are flags (n,) bool: without anything to compile."""
+    padded = np.zeros(width(len(flags)) * WORD, np.bool_)
+    padded[: len(flags)] = flags
+    return np.packbits(padded, bitorder="little").view("<u8").astype(np.uint64, copy=False)
+
+
 def pack_below(values, thresholds):
     """The words (..., ceil(n / 64)) uint64 of the bits value < threshold, exact: the signs of value - threshold.
 

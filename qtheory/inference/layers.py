@@ -79,7 +79,7 @@ class _Dense:
     @cached_property
     def flipped(self) -> _arrays.Words:
         """The flips, packed: (ceil(outputs / 64),)."""
-        return bits.pack(-self.flips.astype(np.int8))
+        return bits.of_flags(self.flips)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +176,7 @@ class PackedReal(_Dense):
     @cached_property
     def totals(self) -> NDArray[np.int64]:
         """Sums of the weights over the inputs (outputs,)."""
-        return bits.unpack(self.words, self.inputs).sum(axis=1, dtype=np.int64)
+        return self.inputs - 2 * np.bitwise_count(self.words).sum(axis=1, dtype=np.int64)
 
     @cached_property
     def whole(self) -> NDArray[np.int64]:

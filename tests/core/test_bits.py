@@ -87,3 +87,10 @@ def test_what_has_no_sign_is_refused(signs, match):
 def test_words_that_are_no_signs_are_refused(words, n, match):
     with pytest.raises(ValueError, match=match):
         bits.unpack(words, n)
+
+
+@pytest.mark.parametrize("n", [0, 1, 63, 64, 65, 200])
+def test_flags_are_the_bits_of_the_negative_signs(n):
+    flags = np.random.default_rng(n).integers(0, 2, n).astype(bool)
+    assert bits.of_flags(flags).dtype == np.uint64
+    assert np.array_equal(bits.of_flags(flags), bits.pack(-flags.astype(np.int8)))
