@@ -144,20 +144,27 @@ def certify(
 
     The value is certified in exact arithmetic; `python -m qtheory.worst_case.checker FILE` verifies the file again.
 
-    Exit code 0: it is proved. 2: unusable input, or a program that could not be solved or certified.
+    Exit code 0: it is proved. 1: it could not be solved or certified. 2: unusable input.
     """
+    from .optimum import InaccurateSolve
     from .theorems import find
     from .verify import prepare
     from .worst_case import _commands
+    from .worst_case.cost import require_affordable
 
     claim, *others = find(theorem)
     if others:
         raise ValueError(f"theorem must be one theorem, such as {claim.id}, got {theorem!r}")
     program, bound = _commands.stated(claim, horizon, kappa=kappa, c=c, measure=measure)
+    require_affordable(program, patience)
     prepare(out)
     path = out / _commands.file_name(claim.id, horizon, kappa=kappa, c=c, measure=measure)
     said = {"id": claim.id, "horizon": horizon, "kappa": kappa, "c": c, "measure": measure, "bound": bound}
-    said |= _commands.certified(program, path, patience=patience, quiet=as_json)
+    try:
+        said |= _commands.certified(program, path, patience=patience, quiet=as_json)
+    except InaccurateSolve as error:
+        click.echo(f"qtheory: T = {horizon} could not be certified: {error}", err=True)
+        sys.exit(UNEXPECTED)
     click.echo(json.dumps(said, ensure_ascii=False) if as_json else _commands.lines(said))
 
 

@@ -95,7 +95,7 @@ def test_a_solver_that_fails_is_said_in_one_line(run, monkeypatch, tmp_path):
 
     monkeypatch.setattr(_commands, "solve", fails)
     result = run("li2017/sr_convex", "--horizon", 2)
-    assert result.exit_code == 2 and result.output == "qtheory: T = 2 could not be certified: the solver failed\n"
+    assert result.exit_code == 1 and result.output == "qtheory: T = 2 could not be certified: the solver failed\n"
     assert not list(tmp_path.rglob("*.json"))
 
 

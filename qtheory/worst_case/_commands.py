@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from .. import _check, progress
-from ..optimum import InaccurateSolve
 from .certificate import Certificate, certify, decimal
 from .cost import seconds
 from .program import Program
@@ -31,14 +30,11 @@ def stated(theorem: Any, horizon: int, *, kappa: float, c: float, measure: str) 
 def certified(program: Program, path: Path, *, patience: float, quiet: bool = False) -> dict[str, Any]:
     """Solve and certify a program, write the certificate, read it back and verify what was written.
 
-    Raises: ValueError as `solve` and `certify`, where they fail, and where the file cannot be written.
+    Raises: ValueError and InaccurateSolve as `solve` and `certify`; ValueError where the file cannot be written.
     """
     with _ticking(f"worst case, T = {program.horizon}", seconds(program), quiet=quiet):
-        try:
-            solution = solve(program, patience=patience)
-            certificate = certify(solution)
-        except InaccurateSolve as error:
-            raise ValueError(f"T = {program.horizon} could not be certified: {error}") from None
+        solution = solve(program, patience=patience)
+        certificate = certify(solution)
         certificate.save(path)
         theorem = Certificate.load(path).theorem()
     return {
