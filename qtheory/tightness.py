@@ -19,11 +19,10 @@ from .theorems.li2017 import bc_convex, sr_convex, sr_strongly_convex
 from .theorems.li2017._rates import sharp_rate
 from .worst_case import BC, SGD, Program, certify, solve, worst_function
 from .worst_case.cost import require_affordable
+from .worst_case.program import AVERAGES  # the measures that the theorems bound
 
 HORIZONS, KAPPAS = (1, 2, 3, 5, 8), (0.0, 0.1)
-BOUNDED = "average point", "average value"  # the measures that the theorems bound
 SLIP = 2e-6  # relative: the accuracy that `solve` and `certify` promise together
-ATTAINED = 1e-4  # relative: a worst function is built with a margin, see `worst_function`
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class Sandwich:
     @property
     def attained(self) -> bool:
         """Whether the function that was run attains the value."""
-        return None not in (self.hardest, self.value) and self.hardest >= self.value * (1 - ATTAINED)  # type: ignore
+        return None not in (self.hardest, self.value) and self.hardest >= self.value * (1 - SLIP)  # type: ignore
 
     @property
     def refutes(self) -> bool:
@@ -136,8 +135,8 @@ def tightness(
     """
     cases = plan(only, horizons=horizons, kappas=kappas)
     c = _check.number("c", c, above=0)
-    if measure not in BOUNDED:
-        raise ValueError(f"measure must be one of {', '.join(map(repr, BOUNDED))}, got {measure!r}")
+    if measure not in AVERAGES:
+        raise ValueError(f"measure must be one of {', '.join(map(repr, AVERAGES))}, got {measure!r}")
     programs = [case.theorem.worst_case(case.horizon, kappa=case.kappa, c=c, measure=measure) for case in cases]
     for program in programs:  # before hours of work
         require_affordable(program, patience)

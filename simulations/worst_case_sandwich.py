@@ -55,13 +55,8 @@ def panel(ax: Any, rows: dict[str, list[Sandwich]]) -> None:
     T = [r.horizon for r in some]
     for measure, said in MEASURES.items():
         value = [(r.horizon, r.certified / r.bound) for r in rows[measure] if r.certified is not None]
-        ax.plot(
-            *zip(*value, strict=True),
-            lw=1.2,
-            label=f"proved worst case, {said}",
-            zorder=3,
-            **{**LOOKS[measure], "ms": 3.5},
-        )
+        look = {**LOOKS[measure], "ms": 3.5, "lw": 1.2, "zorder": 3, "label": f"proved worst case, {said}"}
+        ax.plot([T for T, _ in value], [ratio for _, ratio in value], **look)
         run = [(r.horizon, r.hardest / r.bound) for r in rows[measure] if r.hardest is not None]
         if run:
             look = {"color": LOOKS[measure]["color"], "marker": "x", "ls": "", "ms": 5, "zorder": 5}

@@ -14,7 +14,8 @@ from ._world import World, mean
 from .functions import Class
 from .methods import SR, WITHIN_G, Method, method
 
-MEASURES = "average point", "average value", "last", "best"
+AVERAGES = "average point", "average value"
+MEASURES = *AVERAGES, "last", "best"
 
 
 @dataclass(frozen=True, kw_only=True)

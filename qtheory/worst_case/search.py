@@ -25,10 +25,10 @@ from . import _huber
 from .functions import Convex
 from .instances import WorstFunction, worst_function
 from .methods import SGD
-from .program import Program
+from .program import AVERAGES, Program
 from .solve import solve
 
-MEASURES = "average value", "average point"
+MEASURES = AVERAGES[::-1]  # in the order of `Found`
 WIDER = 1, 4, 16  # d of the lattice, in units of the worst function's own dimension
 MARGINS = 1e-8, 3e-3, 1e-2  # of the worst function: wide ones keep its pieces apart when the weights are rounded
 TURNS = 4  # random rotations tried for each
